@@ -1,0 +1,31 @@
+//! What should be: from a fleet's settings and what was observed to a [`Plan`] that leaves nothing to choose.
+//! Pure: no tokio, no Kubernetes, no AWS, no clock (time is an argument).
+
+pub mod backlog;
+pub mod census;
+mod check;
+mod decide;
+mod desired;
+mod observed;
+mod outcome;
+mod scale_in;
+
+pub use backlog::{Counted, QueueDepth, SampleError};
+pub use census::Census;
+pub use check::{Violation, check};
+pub use decide::decide;
+pub use desired::{highest_recommended, limited};
+pub use observed::{Fleet, Instance, Intent, Inventory, Observed, Recommendation, State};
+pub use outcome::{LimitedBy, Plan, Reason, Termination};
+
+use jiff::SignedDuration;
+
+/// An intent is kept this long after it was written, though EC2 has listed all it launched: a second operator whose
+/// inventory is older than the launch must still count it. Longer than [`STALE_AFTER`] with room for slow calls.
+pub const INTENT_KEPT: SignedDuration = SignedDuration::from_secs(120);
+
+/// What EC2 said it launched and has not listed after this long is taken for gone. EC2's lists lag by seconds.
+pub const UNLISTED_GONE: SignedDuration = SignedDuration::from_mins(15);
+
+/// An inventory older than this decides nothing: no launch, no removal.
+pub const STALE_AFTER: SignedDuration = SignedDuration::from_secs(30);
