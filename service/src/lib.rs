@@ -1,0 +1,7 @@
+//! What operator, gateway and worker do alike: log, stop on a signal, and show health and metrics over HTTP.
+//! Knows nothing of what they are for.
+
+pub mod aws;
+pub mod logs;
+pub mod monitor;
+pub mod shutdown;
