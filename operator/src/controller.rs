@@ -1,0 +1,75 @@
+//! The controller: which fleets are reconciled, how many at once, and when one that failed is tried again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::ClassifierFleet;
+use futures::StreamExt as _;
+use kube::api::ListParams;
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::{Controller, watcher};
+use kube::{Api, ResourceExt as _};
+use rand::RngExt as _;
+use service::monitor::Readiness;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Operator;
+use crate::reconcile::{Error, reconcile};
+
+/// After a conflict: the watch has brought the newer fleet by then.
+const AFTER_CONFLICT: Duration = Duration::from_millis(200);
+/// Between two looks whether the CRD is there.
+const UNKNOWN: Duration = Duration::from_secs(2);
+/// After the first failure; doubles up to [`RETRY_AT_MOST`], and a random half is taken off.
+const RETRY: Duration = Duration::from_secs(1);
+const RETRY_AT_MOST: Duration = Duration::from_secs(60);
+
+/// Runs until `stop`, then lets the reconciles under way end.
+pub async fn run(operator: Arc<Operator>, readiness: Readiness, stop: CancellationToken) {
+    let api: Api<ClassifierFleet> = Api::all(operator.kube.clone());
+    if stop.run_until_cancelled(fleets_are_known(&api)).await.is_none() {
+        return;
+    }
+    readiness.set(true);
+    let config = Config::default().concurrency(operator.settings.concurrency);
+    Controller::new(api, watcher::Config::default())
+        .with_config(config)
+        .graceful_shutdown_on(stop.cancelled_owned())
+        .run(reconcile, on_error, operator)
+        .for_each(|result| async {
+            if let Err(error @ kube::runtime::controller::Error::QueueError(_)) = result {
+                tracing::warn!(%error, "fleets cannot be watched, trying again");
+            }
+        })
+        .await;
+    readiness.set(false);
+}
+
+/// Returns once the API server serves fleets. Not by waiting for the controller's store: of two that wait for a store,
+/// kube 5.0 wakes only the last one polled (`DelayedInit` keeps one waker), and the controller itself is the other.
+async fn fleets_are_known(api: &Api<ClassifierFleet>) {
+    while let Err(error) = api.list_metadata(&ListParams::default().limit(1)).await {
+        tracing::warn!(%error, "fleets cannot be listed, trying again; is the CRD installed (crds/classifierfleet.yaml), and may the operator list it?");
+        tokio::time::sleep(UNKNOWN).await;
+    }
+}
+
+fn on_error(fleet: Arc<ClassifierFleet>, error: &Error, operator: Arc<Operator>) -> Action {
+    let uid = fleet.uid().unwrap_or_default();
+    if error.is_conflict() {
+        operator.memory.with(&uid, |remembered| remembered.written = None);
+        return Action::requeue(AFTER_CONFLICT);
+    }
+    let failures = operator.memory.with(&uid, |remembered| {
+        remembered.failures += 1;
+        remembered.failures
+    });
+    operator.metrics.reconcile_failures.with_label_values(&[error.stage()]).inc();
+    tracing::error!(fleet = fleet.name_any(), namespace = fleet.namespace(), stage = error.stage(), failures, %error, "the fleet could not be reconciled, trying again");
+    Action::requeue(pause(failures, rand::rng().random_range(0.5..=1.0)))
+}
+
+/// How long to wait after so many failures in a row; `jitter` is 0.5 to 1.
+fn pause(failures: u32, jitter: f64) -> Duration {
+    RETRY.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(RETRY_AT_MOST).mul_f64(jitter)
+}

@@ -1,0 +1,101 @@
+//! What the operator remembers of each fleet between two reconciles. All of it may be lost: what safety needs stands in
+//! the fleet's status and in EC2's tags.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crds::ClassifierFleet;
+use jiff::{SignedDuration, Timestamp};
+use plan::Recommendation;
+
+use crate::prepare::Needs;
+
+/// What is remembered of all fleets, by uid.
+#[derive(Default)]
+pub struct Memory(Mutex<HashMap<String, Remembered>>);
+
+/// What is remembered of one fleet.
+#[derive(Default)]
+pub struct Remembered {
+    /// The fleet as the API server last answered a write of ours: the watch may lag behind it.
+    pub written: Option<ClassifierFleet>,
+    /// What the fleet needs, as last prepared.
+    pub needs: Option<Needs>,
+    /// Recommendations within the scale-down window.
+    pub history: Vec<Recommendation>,
+    /// Orders that EC2's lists may not show yet.
+    pub told: HashMap<String, Told>,
+    /// EC2 refused a launch.
+    pub refusal: Option<Refusal>,
+    /// Reconciles that failed in a row.
+    pub failures: u32,
+    /// Workers that did not register in time, since one last did.
+    pub never_ready: u32,
+}
+
+/// An order given to an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Drain, since.
+    Drain(Timestamp),
+    /// Terminated, at.
+    Terminate(Timestamp),
+}
+
+/// EC2 refused a launch: nothing was launched, and asking at once again would loop.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// EC2's code and message.
+    pub message: String,
+    /// EC2's code.
+    pub code: String,
+    /// No launch before.
+    pub until: Timestamp,
+    /// Refusals in a row.
+    pub times: u32,
+}
+
+/// EC2's lists show an order well within this.
+const TOLD_KEPT: SignedDuration = SignedDuration::from_mins(2);
+
+impl Memory {
+    /// Reads or changes what is remembered of the fleet `uid`.
+    pub fn with<T>(&self, uid: &str, f: impl FnOnce(&mut Remembered) -> T) -> T {
+        let mut fleets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        f(fleets.entry(uid.to_owned()).or_default())
+    }
+
+    /// Forgets the fleet `uid`.
+    pub fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+impl Remembered {
+    /// The newer of what the watch shows and what our last write was answered with. Kubernetes compares resource versions
+    /// as numbers (KEP-5504); one that is no number counts as newer, so that the watch decides.
+    pub fn newest(&self, watched: &ClassifierFleet) -> ClassifierFleet {
+        let version = |fleet: &ClassifierFleet| fleet.metadata.resource_version.as_deref().and_then(|text| text.parse::<u64>().ok());
+        match &self.written {
+            Some(written) if version(written).zip(version(watched)).is_some_and(|(ours, theirs)| ours > theirs) => written.clone(),
+            _ => watched.clone(),
+        }
+    }
+
+    /// Remembers a recommendation and forgets those older than `window`.
+    pub fn recommend(&mut self, at: Timestamp, workers: u32, window: SignedDuration) {
+        self.history.retain(|entry| at.duration_since(entry.at) < window);
+        match self.history.last_mut() {
+            // The same number again only moves its time: the list stays as short as the numbers are steady.
+            Some(last) if last.workers == workers => last.at = at,
+            _ => self.history.push(Recommendation { at, workers }),
+        }
+    }
+
+    /// Forgets orders that EC2 must have shown by now.
+    pub fn forget_told(&mut self, now: Timestamp) {
+        self.told.retain(|_, told| match *told {
+            Told::Drain(at) | Told::Terminate(at) => now.duration_since(at) < TOLD_KEPT,
+        });
+    }
+}

@@ -1,0 +1,102 @@
+//! The revision of a fleet: what its workers are made from, and the hash that names it. Pure.
+
+use crds::ClassifierFleet;
+use ec2::{Template, TemplateVersion};
+use kube::ResourceExt as _;
+use sha2::{Digest as _, Sha256};
+
+/// Changes when the same spec must make other workers: then all fleets roll.
+const HASH_VERSION: &str = "1";
+
+/// What workers of a fleet are made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// The fleet's launch template.
+    pub template: Template,
+    /// Its version for this revision.
+    pub version: TemplateVersion,
+}
+
+/// The variables through which AWS endpoints are set; workers and gateways speak to the same AWS as the operator.
+pub const ENDPOINT_VARIABLES: [&str; 4] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3"];
+
+impl Revision {
+    /// The revision that `fleet` asks for, with workers in `region` that reach AWS at `endpoints` (variable, value).
+    pub fn of(fleet: &ClassifierFleet, region: &str, endpoints: &[(String, String)]) -> Self {
+        let template = &fleet.spec.workers.template;
+        let mut environment = environment(fleet, region);
+        environment.extend(endpoints.iter().cloned());
+        let revision = hash(fleet, &environment);
+        environment.push(("CLASSIFIERFLEET_REVISION".to_owned(), revision.clone()));
+        let version = TemplateVersion {
+            revision,
+            image_id: template.image_id.clone(),
+            instance_type: template.instance_types.first().cloned().unwrap_or_default(),
+            security_group_ids: template.security_group_ids.clone(),
+            instance_profile: template.instance_profile.clone(),
+            key_name: template.key_name.clone(),
+            user_data: user_data(fleet, &environment),
+        };
+        let tags = [(ec2::tags::UID, fleet.uid()), (ec2::tags::NAMESPACE, fleet.namespace()), (ec2::tags::FLEET, Some(fleet.name_any()))];
+        let tags = tags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        Self { template: Template { name: template_name(fleet), tags }, version }
+    }
+
+    /// Its name: the hash.
+    pub fn name(&self) -> &str {
+        &self.version.revision
+    }
+}
+
+/// Name of the fleet's launch template. The uid, not the name: a fleet deleted and made again is another.
+pub fn template_name(fleet: &ClassifierFleet) -> String {
+    format!("classifierfleet-{}", fleet.uid().unwrap_or_default())
+}
+
+fn environment(fleet: &ClassifierFleet, region: &str) -> Vec<(String, String)> {
+    let spec = &fleet.spec;
+    let variables = [
+        ("AWS_REGION", region.to_owned()),
+        ("CLASSIFIERFLEET_NAMESPACE", fleet.namespace().unwrap_or_default()),
+        ("CLASSIFIERFLEET_FLEET", fleet.name_any()),
+        ("CLASSIFIERFLEET_REQUEST_QUEUE", spec.queues.request.name.clone()),
+        ("CLASSIFIERFLEET_OUTPUT_BUCKET", spec.storage.output_bucket.clone()),
+        ("CLASSIFIERFLEET_MODEL_URI", spec.model.uri.clone()),
+        ("CLASSIFIERFLEET_VISIBILITY_TIMEOUT_SECONDS", spec.queues.visibility_timeout_seconds.to_string()),
+    ];
+    variables.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn hash(fleet: &ClassifierFleet, environment: &[(String, String)]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(HASH_VERSION);
+    // The template is plain data: it always has a JSON form.
+    hash.update(serde_json::to_vec(&fleet.spec.workers.template).unwrap_or_default());
+    for (key, value) in environment {
+        hash.update([0]);
+        hash.update(key);
+        hash.update([0]);
+        hash.update(value);
+    }
+    hex::encode(hash.finalize())[..10].to_owned()
+}
+
+/// What an instance runs when it boots: the user's commands, then the worker for its whole life. A worker that fails is
+/// started again; one that leaves in order (exit code 0) takes the machine with it.
+fn user_data(fleet: &ClassifierFleet, environment: &[(String, String)]) -> String {
+    let commands = fleet.spec.workers.template.user_data.as_deref().unwrap_or_default();
+    let commands = commands.strip_prefix("#!/bin/sh\n").unwrap_or(commands);
+    let exports: String = environment.iter().map(|(key, value)| format!("export {key}={}\n", quoted(value))).collect();
+    format!(
+        "#!/bin/sh\n# A worker of the ClassifierFleet {}/{}. Written by the operator.\n{commands}\n{exports}\
+         until classifierfleet-worker; do\n  echo \"the worker failed with exit code $?, it is started again in 5 s\" >&2\n  sleep 5\ndone\n\
+         poweroff\n",
+        fleet.namespace().unwrap_or_default(),
+        fleet.name_any()
+    )
+}
+
+/// `value` as one word of a shell.
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
