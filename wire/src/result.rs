@@ -1,0 +1,99 @@
+//! The result: what a worker says of one image. It is the body of the result object in S3 and of the reply message.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What became of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobResult {
+    /// Id of the job.
+    pub id: Uuid,
+    /// File name of the image.
+    pub name: String,
+    /// The label, or why there is none.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// The model that answered.
+    pub model: ModelRef,
+    /// Revision of the worker that answered.
+    pub revision: String,
+    /// EC2 instance id of the worker.
+    pub worker: String,
+    /// When the gateway accepted the image.
+    pub submitted_at: Timestamp,
+    /// When the worker had the answer.
+    pub finished_at: Timestamp,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
+/// Either predictions or an error that no retry would mend.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "status")]
+pub enum Outcome {
+    /// The image was classified.
+    Classified {
+        /// Label of the best prediction.
+        label: String,
+        /// Best first.
+        predictions: Vec<Prediction>,
+    },
+    /// The image cannot be classified, however often it is tried.
+    Failed {
+        /// For programs.
+        code: ErrorCode,
+        /// For people: what is wrong and what to do.
+        message: String,
+    },
+}
+
+/// Why an image cannot be classified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ErrorCode {
+    /// The bytes are no image of a format that is read.
+    NotAnImage,
+    /// The image is damaged or cut off.
+    Corrupt,
+    /// More pixels than the worker's limit.
+    TooManyPixels,
+    /// More bytes than the worker's limit.
+    TooLarge,
+    /// The image is no longer in its bucket.
+    Missing,
+}
+
+/// One label and its probability.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Class index in the model's output.
+    pub index: usize,
+    /// Its label.
+    pub label: String,
+    /// 0 to 1.
+    pub probability: f32,
+}
+
+/// A model, by its manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelRef {
+    /// Name in `model.json`.
+    pub name: String,
+    /// Version in `model.json`.
+    pub version: String,
+}
+
+/// Milliseconds that each step took on the worker; `queue_ms` from acceptance to receipt (two clocks).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timings {
+    /// From acceptance by the gateway to receipt by the worker.
+    pub queue_ms: f64,
+    /// Getting the image from S3.
+    pub fetch_ms: f64,
+    /// Decoding and resizing.
+    pub decode_ms: f64,
+    /// Running the model.
+    pub infer_ms: f64,
+}

@@ -1,0 +1,42 @@
+//! The program: settings, logs, signals, the monitor, and the exit code. Leaving because it was asked to is exit code 0,
+//! on which the instance powers itself off; anything else is a failure.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use service::monitor::{self, Readiness};
+use service::{logs, shutdown};
+use worker::run::run;
+use worker::settings::Settings;
+
+fn main() -> ExitCode {
+    let settings = Settings::parse();
+    if let Err(error) = logs::init(&settings.logs) {
+        eprintln!("{error:#}");
+        return ExitCode::from(2);
+    }
+    match live(&settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the worker failed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn live(settings: &Settings) -> anyhow::Result<()> {
+    let drain = shutdown::on_signal().context("signals cannot be handled")?;
+    let (registry, readiness) = (prometheus::Registry::new(), Readiness::default());
+    let monitor = async {
+        if let Some(address) = settings.monitor_listen {
+            let (address, server) = monitor::bind(address, registry.clone(), readiness.clone(), drain.clone()).await?;
+            tracing::info!(%address, "health and metrics are served");
+            server.await;
+        }
+        anyhow::Ok(())
+    };
+    let work = async { run(settings, &registry, &readiness, &drain).await.map_err(anyhow::Error::from) };
+    tokio::try_join!(work, monitor).map(drop)
+}
