@@ -1,0 +1,89 @@
+//! What all requests of a replica share. Holds the parts; what is done with them is elsewhere.
+
+use std::sync::Arc;
+
+use prometheus::IntGauge;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::aws::Store;
+use crate::jobs::JobSender;
+use crate::metrics::Metrics;
+use crate::refusal::Refusal;
+use crate::registry::Registry;
+use crate::settings::Settings;
+
+/// Unit of the semaphore that counts buffered bytes: its permits are limited to 32 bits a call.
+const PERMIT_BYTES: usize = 1024;
+
+/// The parts of a replica.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) settings: Settings,
+    pub(crate) store: Store,
+    pub(crate) jobs: JobSender,
+    pub(crate) registry: Registry,
+    pub(crate) metrics: Metrics,
+    /// What goes on after an answer was given, joined at the end.
+    pub(crate) tasks: TaskTracker,
+    /// Cancelled when uploads that still wait must be answered without their result.
+    pub(crate) leaving: CancellationToken,
+    pending: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
+}
+
+/// A place among the `maxPending` images that may wait; dropping it frees it.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    gauge: IntGauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.gauge.dec();
+    }
+}
+
+impl Core {
+    pub(crate) fn new(settings: Settings, store: Store, jobs: JobSender, metrics: Metrics) -> Self {
+        // One image must fit, or it would wait for ever.
+        let buffer = settings.max_buffered_bytes.max(settings.max_upload_bytes.saturating_mul(2));
+        let permits = usize::try_from(buffer).unwrap_or(usize::MAX).div_ceil(PERMIT_BYTES).min(Semaphore::MAX_PERMITS);
+        Self {
+            pending: Arc::new(Semaphore::new(settings.max_pending as usize)),
+            memory: Arc::new(Semaphore::new(permits)),
+            registry: Registry::default(),
+            tasks: TaskTracker::new(),
+            leaving: CancellationToken::new(),
+            settings,
+            store,
+            jobs,
+            metrics,
+        }
+    }
+
+    /// A place for one more image.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] when `maxPending` images wait already.
+    pub(crate) fn slot(&self) -> Result<Slot, Refusal> {
+        let permit = Arc::clone(&self.pending).try_acquire_owned();
+        let _permit = permit.map_err(|_| Refusal::Busy { limit: self.settings.max_pending })?;
+        self.metrics.pending.inc();
+        Ok(Slot { gauge: self.metrics.pending.clone(), _permit })
+    }
+
+    /// Makes `held` cover an image of `bytes` bytes, once there is room. Dropping it gives the room back.
+    pub(crate) async fn make_room(&self, held: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Refusal> {
+        let already = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = u32::try_from(bytes.div_ceil(PERMIT_BYTES).saturating_sub(already)).unwrap_or(u32::MAX);
+        let more = Arc::clone(&self.memory).acquire_many_owned(missing).await.map_err(|_| Refusal::Congested)?;
+        match held {
+            Some(held) => held.merge(more),
+            None => *held = Some(more),
+        }
+        Ok(())
+    }
+}

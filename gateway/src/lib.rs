@@ -1,0 +1,20 @@
+//! The gateway: images come in over HTTP and leave as jobs; results come back and leave as answers.
+//! Knows S3, SQS and HTTP; knows nothing of Kubernetes, EC2 or models.
+
+mod answer;
+mod aws;
+mod core;
+mod http;
+mod jobs;
+mod lookup;
+mod metrics;
+mod refusal;
+mod registry;
+mod replies;
+mod run;
+mod settings;
+mod sniff;
+mod upload;
+
+pub use run::{Gateway, RunError, StartError};
+pub use settings::{ResponseFormat, Settings};

@@ -1,0 +1,80 @@
+//! What can be set, as arguments or environment variables. The operator writes the environment of each replica.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// Settings of one gateway replica. Region, endpoints and credentials are the AWS SDK's own (`AWS_REGION` …).
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// Where uploads are taken.
+    #[arg(long, env = "CLASSIFIERFLEET_LISTEN", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+    /// Where `/healthz`, `/readyz` and `/metrics` are served.
+    #[arg(long, env = "CLASSIFIERFLEET_MONITOR_LISTEN", default_value = "0.0.0.0:9090")]
+    pub monitor_listen: SocketAddr,
+    /// Namespace of the ClassifierFleet, for logs.
+    #[arg(long, env = "CLASSIFIERFLEET_NAMESPACE")]
+    pub namespace: String,
+    /// Name of the ClassifierFleet, for logs and metrics.
+    #[arg(long, env = "CLASSIFIERFLEET_FLEET")]
+    pub fleet: String,
+    /// Name of the queue that jobs are sent to.
+    #[arg(long, env = "CLASSIFIERFLEET_REQUEST_QUEUE")]
+    pub request_queue: String,
+    /// Name of the queue that results for this replica, and no other, come back on.
+    #[arg(long, env = "CLASSIFIERFLEET_REPLY_QUEUE")]
+    pub reply_queue: String,
+    /// Bucket that images are written to.
+    #[arg(long, env = "CLASSIFIERFLEET_INPUT_BUCKET")]
+    pub input_bucket: String,
+    /// Bucket that results are read from.
+    #[arg(long, env = "CLASSIFIERFLEET_OUTPUT_BUCKET")]
+    pub output_bucket: String,
+    /// Body of a successful answer, unless the request accepts `application/json`.
+    #[arg(long, env = "CLASSIFIERFLEET_RESPONSE_FORMAT", value_enum, default_value = "Label")]
+    pub response_format: ResponseFormat,
+    /// Largest image, in bytes.
+    #[arg(long, env = "CLASSIFIERFLEET_MAX_UPLOAD_BYTES", default_value_t = 10_485_760, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_upload_bytes: u64,
+    /// Most parts that one request may have: images, or fields of its form.
+    #[arg(long, env = "CLASSIFIERFLEET_MAX_FILES", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_files: u32,
+    /// Most images that may wait for their result at once; further ones are told to come back (429).
+    #[arg(long, env = "CLASSIFIERFLEET_MAX_PENDING", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_pending: u32,
+    /// Most bytes of images held in memory on their way to S3; more than that waits in the network.
+    #[arg(long, env = "CLASSIFIERFLEET_MAX_BUFFERED_BYTES", default_value_t = 268_435_456, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_buffered_bytes: u64,
+    /// How long an upload may take from its first byte to its answer, in seconds; then 504, and the result can be fetched later.
+    #[arg(long, env = "CLASSIFIERFLEET_REQUEST_TIMEOUT_SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..))]
+    pub request_timeout_seconds: u64,
+    /// How long uploads may go on waiting for their results once the process was asked to stop, in seconds.
+    #[arg(long, env = "CLASSIFIERFLEET_DRAIN_TIMEOUT_SECONDS", default_value_t = 20)]
+    pub drain_timeout_seconds: u64,
+}
+
+impl Settings {
+    pub(crate) fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.request_timeout_seconds)
+    }
+
+    pub(crate) fn drain_timeout(&self) -> Duration {
+        Duration::from_secs(self.drain_timeout_seconds)
+    }
+}
+
+/// Body of a successful answer: one line for each image, in the order of the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub enum ResponseFormat {
+    /// `Paul`
+    Label,
+    /// `test_00:Paul`
+    StemLabel,
+    /// `(test_00.jpg,Paul)`
+    Pair,
+    /// `{"result":"Paul", …}`, an array of these for many images.
+    Json,
+}

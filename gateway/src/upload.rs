@@ -1,0 +1,209 @@
+//! One image from its bytes to its result: into S3, into the queue, then waiting. Knows nothing of HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use uuid::Uuid;
+use wire::{Job, JobResult, ObjectKeys, Outcome};
+
+use crate::core::{Core, Slot};
+use crate::metrics::Measured;
+use crate::refusal::Refusal;
+use crate::registry::Waiter;
+use crate::sniff::{ImageFormat, sniff};
+
+/// Pauses between looks into S3 for a result whose announcement does not come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Looks {
+    /// The first; each is twice the one before.
+    pub(crate) first: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl Looks {
+    /// Where the announcement comes to this replica, and S3 is for when it is lost.
+    pub(crate) const ANNOUNCED: Self = Self { first: Duration::from_secs(5), longest: Duration::from_secs(30) };
+}
+
+/// One uploaded file, received in full.
+#[derive(Debug)]
+pub(crate) struct File {
+    /// Its name, cleaned.
+    pub(crate) name: String,
+    pub(crate) bytes: Bytes,
+    pub(crate) slot: Slot,
+    /// Room that its bytes take in memory.
+    pub(crate) memory: Option<OwnedSemaphorePermit>,
+}
+
+/// What belongs to the request that an image came with.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    /// When the request came.
+    pub(crate) at: std::time::Instant,
+    /// Its W3C trace context.
+    pub(crate) traceparent: Option<String>,
+}
+
+/// An image that is accepted or refused.
+#[derive(Debug)]
+pub(crate) struct Submitted {
+    pub(crate) name: String,
+    pub(crate) ticket: Result<Ticket, Refusal>,
+    measured: Measured,
+}
+
+/// An accepted image: it has an id, and its place until its result is known.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    waiter: Waiter,
+    _slot: Slot,
+}
+
+impl Ticket {
+    pub(crate) fn id(&self) -> Uuid {
+        self.waiter.id()
+    }
+}
+
+/// An image and what is known of it when its uploader is answered.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub(crate) name: String,
+    pub(crate) fate: Fate,
+}
+
+/// What became of an image.
+#[derive(Debug)]
+pub(crate) enum Fate {
+    Classified(Arc<JobResult>),
+    Pending(Uuid),
+    Refused(Refusal),
+}
+
+/// Stores and queues one file. Only when both are done does its id exist.
+pub(crate) async fn submit(core: &Core, file: File, origin: &Origin) -> Submitted {
+    let name = file.name.clone();
+    let mut measured = core.metrics.upload(origin.at);
+    let ticket = try_submit(core, file, origin).await;
+    if let Err(refusal) = &ticket {
+        measured.refused(refusal.class().1);
+    }
+    Submitted { name, ticket, measured }
+}
+
+async fn try_submit(core: &Core, file: File, origin: &Origin) -> Result<Ticket, Refusal> {
+    let File { name, bytes, slot, memory } = file;
+    let format = image_format(&name, &bytes)?;
+    let id = Uuid::now_v7();
+    // Before the job is sent: its result may come at once.
+    let waiter = core.registry.wait(id);
+    let key = ObjectKeys::new(id, &name).input;
+    core.store.put(&key, bytes, format.media_type()).await.map_err(Arc::new)?;
+    drop(memory);
+    let job = Job {
+        id,
+        name,
+        bucket: core.store.input_bucket().to_owned(),
+        key,
+        reply_to: core.settings.reply_queue.clone(),
+        submitted_at: Timestamp::now(),
+        traceparent: origin.traceparent.clone(),
+    };
+    core.jobs.send(&job).await?;
+    tracing::debug!(job = %id, name = job.name, "an image was accepted");
+    Ok(Ticket { waiter, _slot: slot })
+}
+
+fn image_format(name: &str, bytes: &[u8]) -> Result<ImageFormat, Refusal> {
+    if bytes.is_empty() {
+        return Err(Refusal::Empty { name: name.to_owned() });
+    }
+    sniff(bytes).map_err(|found| Refusal::NotAnImage { name: name.to_owned(), found })
+}
+
+impl Submitted {
+    /// Waits for the result, until the request's time is over.
+    pub(crate) async fn result(self, core: &Core, origin: &Origin) -> Image {
+        let Self { name, ticket, measured } = self;
+        let fate = match ticket {
+            Ok(ticket) => wait(core, ticket, &name, origin, measured).await,
+            Err(refusal) => Fate::Refused(refusal),
+        };
+        Image { name, fate }
+    }
+}
+
+/// What can be said of an image now. It keeps its place and is counted once its result is known.
+pub(crate) fn follow(core: &Arc<Core>, submitted: Submitted, origin: &Origin) -> Image {
+    let Submitted { name, ticket, measured } = submitted;
+    let fate = match ticket {
+        Err(refusal) => Fate::Refused(refusal),
+        Ok(ticket) => {
+            let id = ticket.id();
+            let (core, name, origin) = (Arc::clone(core), name.clone(), origin.clone());
+            let tasks = core.tasks.clone();
+            tasks.spawn(async move { wait(&core, ticket, &name, &origin, measured).await });
+            Fate::Pending(id)
+        }
+    };
+    Image { name, fate }
+}
+
+async fn wait(core: &Core, ticket: Ticket, name: &str, origin: &Origin, mut measured: Measured) -> Fate {
+    let fate = match awaited(core, ticket, name, origin).await {
+        Ok(result) => Fate::Classified(result),
+        Err(refusal) => Fate::Refused(refusal),
+    };
+    measure(&fate, &mut measured);
+    fate
+}
+
+async fn awaited(core: &Core, mut ticket: Ticket, name: &str, origin: &Origin) -> Result<Arc<JobResult>, Refusal> {
+    let (id, name, timeout) = (ticket.id(), name.to_owned(), core.settings.request_timeout());
+    let deadline = Instant::from_std(origin.at + timeout);
+    let result = tokio::select! {
+        result = result(core, &mut ticket.waiter, &name, deadline, Looks::ANNOUNCED) => result,
+        () = core.leaving.cancelled() => return Err(Refusal::Leaving { id, name }),
+    };
+    let result = result.ok_or(Refusal::Late { id, name, seconds: timeout.as_secs() })?;
+    match &result.outcome {
+        Outcome::Classified { .. } => Ok(result),
+        Outcome::Failed { code, message } => Err(Refusal::Failed { id, code: *code, message: message.clone() }),
+    }
+}
+
+fn measure(fate: &Fate, measured: &mut Measured) {
+    match fate {
+        Fate::Classified(_) => measured.answered("classified"),
+        Fate::Refused(refusal @ Refusal::Failed { .. }) => measured.answered(refusal.class().1),
+        Fate::Refused(refusal) => measured.refused(refusal.class().1),
+        Fate::Pending(_) => {}
+    }
+}
+
+/// The result, as soon as it is announced or seen in S3; none at the deadline.
+pub(crate) async fn result(core: &Core, waiter: &mut Waiter, name: &str, deadline: Instant, looks: Looks) -> Option<Arc<JobResult>> {
+    let (id, mut pause) = (waiter.id(), looks.first);
+    loop {
+        let look = async {
+            tokio::time::sleep(pause).await;
+            core.store.result(id, name).await
+        };
+        tokio::select! {
+            biased;
+            result = waiter.result() => return Some(result),
+            () = tokio::time::sleep_until(deadline) => return None,
+            seen = look => match seen {
+                Ok(Some(result)) => return Some(Arc::new(result)),
+                Ok(None) => {}
+                Err(error) => tracing::debug!(job = %id, %error, "S3 could not be asked for a result"),
+            },
+        }
+        pause = (pause * 2).min(looks.longest);
+    }
+}

@@ -1,0 +1,142 @@
+//! Queues and buckets of one test in the SQS and S3 of the environment, and a worker that answers through them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sqs::types::QueueAttributeName;
+use gateway::Settings;
+use serde_json::json;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+use wire::{Job, JobResult, ObjectKeys};
+
+use super::{Running, settings, start};
+
+/// What a test has to itself.
+#[derive(Clone)]
+pub struct Stack {
+    pub settings: Settings,
+    aws: SdkConfig,
+    s3: aws_sdk_s3::Client,
+    sqs: aws_sdk_sqs::Client,
+    /// Whether the worker announces its results on the reply queue.
+    pub announces: Arc<AtomicBool>,
+}
+
+impl Stack {
+    /// Makes queues and buckets of names that nobody else has.
+    pub async fn new() -> Self {
+        Self::with_request_queue("").await
+    }
+
+    /// The same with a request queue of this ending: `.fifo` makes it one.
+    pub async fn with_request_queue(ending: &str) -> Self {
+        let missing = "AWS_ENDPOINT_URL_SQS and _S3 must name a local SQS and S3, as cargo xtask test sets them";
+        assert!(["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3"].iter().all(|name| std::env::var_os(name).is_some()), "{missing}");
+        let aws = service::aws::config(None).await;
+        let unique = Uuid::new_v4().simple().to_string();
+        let settings = Settings {
+            request_queue: format!("requests-{unique}{ending}"),
+            reply_queue: format!("responses-{unique}-0"),
+            input_bucket: format!("in-{unique}"),
+            output_bucket: format!("out-{unique}"),
+            ..settings()
+        };
+        let (s3, sqs) = (aws_sdk_s3::Client::new(&aws), aws_sdk_sqs::Client::new(&aws));
+        for bucket in [&settings.input_bucket, &settings.output_bucket] {
+            s3.create_bucket().bucket(bucket).send().await.unwrap();
+        }
+        for queue in [&settings.request_queue, &settings.reply_queue] {
+            let fifo = queue.ends_with(".fifo").then(|| (QueueAttributeName::FifoQueue, "true".to_owned()));
+            sqs.create_queue().queue_name(queue).set_attributes(fifo.map(|fifo| [fifo].into())).send().await.unwrap();
+        }
+        Self { settings, aws, s3, sqs, announces: Arc::new(AtomicBool::new(true)) }
+    }
+
+    /// A gateway on these queues and buckets, ready.
+    pub async fn gateway(&self) -> Running {
+        let gateway = start(self.settings.clone(), &self.aws).await;
+        gateway.until("/readyz", |status, _| status == 200).await;
+        gateway
+    }
+
+    /// Answers every job with what its image says, until aborted.
+    pub fn worker(&self) -> JoinHandle<()> {
+        let stack = self.clone();
+        tokio::spawn(async move {
+            loop {
+                for job in stack.receive(10).await {
+                    let stack = stack.clone();
+                    tokio::spawn(async move { stack.answer(job).await });
+                }
+            }
+        })
+    }
+
+    async fn receive(&self, most: i32) -> Vec<Job> {
+        let queue = self.url(&self.settings.request_queue).await;
+        let received = self.sqs.receive_message().queue_url(&queue).max_number_of_messages(most).wait_time_seconds(5).send().await.unwrap();
+        let mut jobs = Vec::new();
+        for message in received.messages.unwrap_or_default() {
+            jobs.push(Job::from_message(message.body().unwrap()).unwrap());
+            self.sqs.delete_message().queue_url(&queue).receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
+        }
+        jobs
+    }
+
+    /// The next job, which the test answers itself.
+    pub async fn next_job(&self) -> Job {
+        loop {
+            if let Some(job) = self.receive(1).await.pop() {
+                return job;
+            }
+        }
+    }
+
+    /// Puts the result into S3, then announces it.
+    pub async fn answer(&self, job: Job) {
+        let object = self.s3.get_object().bucket(&job.bucket).key(&job.key).send().await.unwrap();
+        let image = object.body.collect().await.unwrap().into_bytes();
+        let body = serde_json::to_string(&result(&job, std::str::from_utf8(&image[4..]).unwrap())).unwrap();
+        let key = ObjectKeys::new(job.id, &job.name).result;
+        let bytes = ByteStream::from(body.clone().into_bytes());
+        self.s3.put_object().bucket(&self.settings.output_bucket).key(key).body(bytes).send().await.unwrap();
+        if self.announces.load(Ordering::Relaxed) {
+            self.announce(&job.reply_to, &body).await;
+        }
+    }
+
+    pub async fn announce(&self, queue: &str, body: &str) {
+        self.sqs.send_message().queue_url(self.url(queue).await).message_body(body).send().await.unwrap();
+    }
+
+    /// Messages in a queue, visible or in flight.
+    pub async fn messages(&self, queue: &str) -> u32 {
+        use QueueAttributeName as Name;
+        let get = self.sqs.get_queue_attributes().queue_url(self.url(queue).await).attribute_names(Name::All);
+        let attributes = get.send().await.unwrap().attributes.unwrap();
+        let count = |name: Name| attributes[&name].parse::<u32>().unwrap();
+        count(Name::ApproximateNumberOfMessages) + count(Name::ApproximateNumberOfMessagesNotVisible)
+    }
+
+    async fn url(&self, queue: &str) -> String {
+        self.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap()
+    }
+}
+
+/// `Code!message` fails with that code, everything else is a label.
+fn result(job: &Job, said: &str) -> JobResult {
+    let outcome = match said.split_once('!') {
+        Some((code, message)) => json!({"status": "Failed", "code": code, "message": message}),
+        None => json!({"status": "Classified", "label": said, "predictions": [{"index": 7, "label": said, "probability": 0.5}]}),
+    };
+    let mut result = json!({
+        "id": job.id, "name": job.name, "model": {"name": "fake", "version": "1"}, "revision": "r1", "worker": "i-0",
+        "submittedAt": job.submitted_at, "finishedAt": job.submitted_at,
+        "timings": {"queueMs": 1.0, "fetchMs": 1.0, "decodeMs": 1.0, "inferMs": 1.0},
+    });
+    result.as_object_mut().unwrap().extend(outcome.as_object().unwrap().clone());
+    serde_json::from_value(result).unwrap()
+}
