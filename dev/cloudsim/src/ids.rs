@@ -1,0 +1,30 @@
+//! Owns the form of EC2 ids: making them and telling well-formed ones. Knows nothing of what they name.
+
+use rand::{Rng, RngExt};
+
+use crate::refusal::{IdKind, Refusal};
+
+/// A new id as EC2 makes them: the prefix and 17 hexadecimal digits.
+pub(crate) fn fresh(prefix: &str, rng: &mut impl Rng) -> String {
+    let number: u128 = rng.random();
+    format!("{prefix}{:017x}", number & 0x000f_ffff_ffff_ffff_ffff)
+}
+
+/// Whether `id` is the kind's prefix and 8 or 17 hexadecimal digits.
+pub(crate) fn is_well_formed(kind: IdKind, id: &str) -> bool {
+    let Some(digits) = id.strip_prefix(kind.prefix()) else {
+        return false;
+    };
+    matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Refuses the first id that is not well-formed.
+///
+/// # Errors
+/// `….Malformed` of the id's kind.
+pub(crate) fn check_form<'a>(kind: IdKind, ids: impl IntoIterator<Item = &'a String>) -> Result<(), Refusal> {
+    match ids.into_iter().find(|id| !is_well_formed(kind, id)) {
+        Some(id) => Err(Refusal::Malformed(kind, id.clone())),
+        None => Ok(()),
+    }
+}
