@@ -7,8 +7,8 @@ use aws_sdk_sqs::types::MessageSystemAttributeName;
 
 use crate::cause::chain;
 
-/// SQS allows no longer poll.
-const LONG_POLL_SECONDS: i32 = 20;
+/// SQS allows 20. A drain hears its poll out, so a shorter one leaves sooner; 12 empty polls a minute cost 0.2 USD a month.
+const LONG_POLL_SECONDS: i32 = 5;
 /// SQS gives no more messages at once.
 const MAX_BATCH: usize = 10;
 
@@ -58,7 +58,7 @@ impl Queue {
         self.visibility_timeout
     }
 
-    /// Up to `most` messages; none when none came within 20 seconds.
+    /// Up to `most` messages; none when none came within 5 seconds.
     pub(super) async fn receive(&self, most: usize) -> Result<Vec<Message>, QueueError> {
         let received = self
             .sqs

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::queue::{Message, Queue, QueueError};
+use super::queue::{Message, Queue};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -19,21 +19,20 @@ pub(super) struct Held {
 
 /// Receives until `drain` is cancelled, each message with one of the `places`.
 ///
-/// A poll in flight is dropped by the drain. Should SQS have answered it just then, its messages come back when their
-/// visibility timeout ends.
+/// A poll that was sent is always heard out, though the drain comes meanwhile: SQS may hand a message to a poll whose
+/// client has gone, and nobody else would see it until its visibility timeout ends. What such a poll brings is given back.
 pub(super) async fn receive(queue: &Queue, places: Arc<Semaphore>, out: mpsc::UnboundedSender<Held>, drain: &CancellationToken) {
     let mut pause = FIRST_PAUSE;
-    loop {
-        match drain.run_until_cancelled(receive_some(queue, &places)).await {
-            None => return,
-            Some(Ok(some)) => {
+    while let Some(free) = drain.run_until_cancelled(free(&places)).await {
+        match queue.receive(free.len()).await {
+            Ok(messages) => {
                 pause = FIRST_PAUSE;
-                for held in some {
+                for (message, place) in messages.into_iter().zip(free) {
                     // Nobody listens only when the process ends; the message then comes back by itself.
-                    let _ = out.send(held);
+                    let _ = out.send(Held { message, place });
                 }
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 tracing::warn!(%error, retry_in_seconds = pause.as_secs(), "no jobs could be received");
                 let _ = drain.run_until_cancelled(tokio::time::sleep(pause)).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -42,13 +41,12 @@ pub(super) async fn receive(queue: &Queue, places: Arc<Semaphore>, out: mpsc::Un
     }
 }
 
-/// Waits for one free place, then asks for as many messages as there are.
-async fn receive_some(queue: &Queue, places: &Arc<Semaphore>) -> Result<Vec<Held>, QueueError> {
-    let Ok(first) = Arc::clone(places).acquire_owned().await else { return Ok(Vec::new()) };
-    let mut free = vec![first];
+/// All places that are free, once there is one.
+async fn free(places: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
+    // The semaphore is never closed.
+    let mut free: Vec<_> = Arc::clone(places).acquire_owned().await.into_iter().collect();
     while let Ok(place) = Arc::clone(places).try_acquire_owned() {
         free.push(place);
     }
-    let messages = queue.receive(free.len()).await?;
-    Ok(messages.into_iter().zip(free).map(|(message, place)| Held { message, place }).collect())
+    free
 }
