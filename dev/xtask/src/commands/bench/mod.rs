@@ -1,0 +1,88 @@
+//! `cargo xtask bench`: measures the whole system. Every benchmark prints a table and writes `bench/NAME.json` in the
+//! folder of the local stack. Owns the private stack that they run on; must not know what is measured.
+
+mod client;
+mod fleet;
+mod path;
+mod peer;
+mod report;
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
+
+use super::build;
+use crate::paths::Paths;
+use crate::process::Supervisor;
+use crate::progress::Progress;
+use crate::stack::{self, Stack, StackOptions};
+
+/// Which benchmark to run.
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Debug, Subcommand)]
+enum Benchmark {
+    /// An image in, its label out: to the launch call, cold and warm, next to a plain Python worker.
+    #[command(long_about = path::ABOUT)]
+    Path(path::PathArgs),
+}
+
+pub(super) async fn run(paths: &Paths, args: BenchArgs) -> Result<()> {
+    match args.benchmark {
+        Benchmark::Path(args) => path::run(paths, args).await,
+    }
+}
+
+/// Builds what is missing, then runs `measure` on a stack of its own. Whatever happens, no process of it is left.
+///
+/// # Errors
+/// When something does not build or start, when `measure` fails or takes longer than `limit`, or on SIGINT or SIGTERM.
+async fn on_private_stack<T>(
+    paths: &Paths,
+    progress: Progress,
+    limit: Duration,
+    adapt: impl FnOnce(&mut StackOptions),
+    measure: impl AsyncFnOnce(&Stack) -> Result<T>,
+) -> Result<T> {
+    let folder = paths.dev.join("bench");
+    let _lock = alone(&folder)?;
+    let tools = build::everything(paths, progress).await?;
+    let supervisor = Supervisor::new(&folder.join("stack"))?;
+    stack::end_all(&supervisor).await.context("what an earlier benchmark left cannot be ended")?;
+    let mut options = StackOptions::new(supervisor.dir().to_path_buf());
+    options.progress = progress;
+    adapt(&mut options);
+    let stop = service::shutdown::on_signal()?;
+    let work = async {
+        let stack = Stack::start(paths.clone(), tools, options).await?;
+        let outcome = measure(&stack).await;
+        progress.say("bench", "ending everything");
+        stack.stop().await?;
+        outcome
+    };
+    let outcome = tokio::select! {
+        outcome = tokio::time::timeout(limit, work) => outcome,
+        () = stop.cancelled() => Ok(Err(anyhow::anyhow!("stopped by a signal"))),
+    };
+    // The stack ends when it is dropped, too; but not one that was still being started.
+    stack::end_all(&supervisor).await?;
+    match outcome {
+        Ok(outcome) => outcome.with_context(|| format!("the benchmark failed; logs: {}/logs", supervisor.dir().display())),
+        Err(_) => bail!("the benchmark did not end within {} s; logs: {}/logs", limit.as_secs(), supervisor.dir().display()),
+    }
+}
+
+/// Benchmarks share a folder, and would disturb each other. Locked until the file is dropped.
+fn alone(folder: &Path) -> Result<File> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let lock = File::create(folder.join("lock"))?;
+    lock.try_lock().context("another benchmark is running; wait until it has ended")?;
+    Ok(lock)
+}

@@ -1,0 +1,64 @@
+//! What `cargo xtask` can be told to do.
+
+mod bench;
+mod build;
+mod demo;
+mod down;
+mod status;
+mod test;
+mod up;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::paths::Paths;
+use crate::pods::PodsArgs;
+
+/// ClassifierFleet on one machine: the whole system, the demo, the tests.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Starts the whole system on this machine, or what is missing of it, and leaves it running.
+    Up(up::UpArgs),
+    /// Ends all that `up` started.
+    Down,
+    /// Tells what runs, the state of the fleets, and where the logs are.
+    Status,
+    /// Classifies 20 photos, from zero workers to zero workers.
+    Demo(demo::DemoArgs),
+    /// Measures the whole system next to what people would use instead.
+    Bench(bench::BenchArgs),
+    /// Runs everything that must pass.
+    Test(test::TestArgs),
+    /// Runs pods as processes; `up` starts it.
+    #[command(hide = true)]
+    Pods(PodsArgs),
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// When that fails: what, where, and what to do.
+    pub async fn run(self) -> Result<ExitCode> {
+        let paths = Paths::discover()?;
+        match self.command {
+            Command::Up(args) => up::run(paths, args).await?,
+            Command::Down => down::run(&paths).await?,
+            Command::Status => status::run(&paths).await?,
+            Command::Demo(args) => demo::run(paths, args).await?,
+            Command::Bench(args) => bench::run(&paths, args).await?,
+            Command::Test(args) => return test::run(&paths, args).await,
+            Command::Pods(args) => crate::pods::serve(args).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,90 @@
+//! `cargo xtask test`: everything that must pass, and how much of it there was.
+
+mod counts;
+mod leftovers;
+mod services;
+mod step;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+
+use self::counts::Counts;
+use self::step::Steps;
+use crate::paths::Paths;
+use crate::process::Supervisor;
+use crate::progress::{Progress, line};
+use crate::stack;
+use crate::tools::Tools;
+
+/// How much to test.
+#[derive(Debug, Args)]
+pub(super) struct TestArgs {
+    /// Only what needs neither Kubernetes nor stand-ins for AWS.
+    #[arg(long)]
+    quick: bool,
+}
+
+pub(super) async fn run(paths: &Paths, args: TestArgs) -> Result<ExitCode> {
+    let folder = paths.dev.join("test");
+    leftovers::clear(&folder)?;
+    let interrupted = service::shutdown::on_signal()?;
+    let services = Supervisor::new(&folder.join(format!("services-{}", std::process::id())))?;
+    let outcome = tokio::select! {
+        outcome = all(paths, args, &services) => outcome,
+        () = interrupted.cancelled() => Err(anyhow!("interrupted")),
+    };
+    stack::end_all(&services).await?;
+    if outcome.is_err() {
+        // The tests are ended with cargo; what they ran on is not.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        leftovers::clear(&folder)?;
+    }
+    outcome
+}
+
+async fn all(paths: &Paths, args: TestArgs, services: &Supervisor) -> Result<ExitCode> {
+    let mut steps = Steps::new(paths);
+    steps.cargo("format", &["fmt", "--all", "--check"]).await?;
+    steps.cargo("clippy", &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]).await?;
+    if has_cargo_deny().await {
+        steps.cargo("licences, bans, sources", &["deny", "check", "licenses", "bans", "sources"]).await?;
+    }
+    if args.quick {
+        steps.cargo("tests", &["test", "--workspace", "--no-fail-fast"]).await?;
+    } else {
+        everything(paths, services, &mut steps).await?;
+    }
+    Ok(finish(&steps))
+}
+
+/// The tests that need the real things, with the real things.
+async fn everything(paths: &Paths, services: &Supervisor, steps: &mut Steps<'_>) -> Result<()> {
+    let built = steps.cargo("build", &["build", "--workspace", "--bins"]).await?;
+    let progress = Progress::printed();
+    let tools = steps.check("tools", Tools::ensure(paths, progress)).await;
+    let Some(tools) = tools.filter(|_| built) else { return Ok(()) };
+    let env = steps.check("MiniStack and moto", services::start(services, paths, &tools)).await;
+    if let Some(env) = env {
+        steps.env(env);
+        steps.cargo("tests", &["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]).await?;
+    }
+    steps.check("no process is left", async { leftovers::none(&paths.dev.join("test")) }).await;
+    Ok(())
+}
+
+async fn has_cargo_deny() -> bool {
+    let version = tokio::process::Command::new("cargo-deny").arg("--version").output().await;
+    version.is_ok_and(|output| output.status.success())
+}
+
+/// The summary; its last line is the count.
+fn finish(steps: &Steps<'_>) -> ExitCode {
+    line(format!("\n{}", steps.summary()));
+    let Counts { passed, failed, skipped } = steps.counts();
+    line(format!("{passed} passed, {failed} failed, {skipped} skipped"));
+    // What failed was said where it failed: the count stays the last line.
+    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,11 @@
+//! What developers run: the whole system on one machine, the demo, the tests.
+//! Owns processes, folders and ports of the local stack; must not know how operator, gateway and worker do their work.
+
+pub mod commands;
+pub mod paths;
+pub mod pods;
+pub mod process;
+pub mod progress;
+pub mod stack;
+pub mod tools;
+mod wait;

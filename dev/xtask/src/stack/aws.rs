@@ -1,0 +1,86 @@
+//! SQS and S3 of the stack: MiniStack, with the default model in its bucket.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_sdk_s3::primitives::ByteStream;
+
+use super::environment::CREDENTIALS;
+use super::launch::{Launcher, Part};
+use crate::process::Command;
+
+const BUCKET: &str = "imagenet-models";
+const PREFIX: &str = "efficientnet-lite0";
+
+/// Where AWS's stand-ins answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    /// SQS.
+    pub sqs: String,
+    /// S3.
+    pub s3: String,
+    /// EC2, and below `/_cloudsim` what only the stand-in has.
+    pub ec2: String,
+}
+
+impl Endpoints {
+    /// The environment in which every AWS SDK and the AWS CLI find them.
+    #[must_use]
+    pub fn env(&self) -> Vec<(String, String)> {
+        let endpoints = [("AWS_ENDPOINT_URL_EC2", &self.ec2), ("AWS_ENDPOINT_URL_SQS", &self.sqs), ("AWS_ENDPOINT_URL_S3", &self.s3)];
+        let endpoints = endpoints.into_iter().map(|(name, value)| (name.to_owned(), value.clone()));
+        endpoints.chain(CREDENTIALS.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
+    }
+}
+
+/// Starts MiniStack and puts the model where the example fleet looks for it. Returns the endpoint.
+pub(super) async fn start(launcher: &Launcher) -> Result<String> {
+    let endpoint = start_ministack(launcher).await?;
+    upload_model(&endpoint, &launcher.tools.model).await.context("the model could not be uploaded to the local S3")?;
+    launcher.progress.say("aws", format!("SQS and S3 (MiniStack) ready at {endpoint}, the model in s3://{BUCKET}/{PREFIX}"));
+    Ok(endpoint)
+}
+
+/// Starts MiniStack. Returns its endpoint.
+pub(crate) async fn start_ministack(launcher: &Launcher) -> Result<String> {
+    let command = || {
+        // Its MQTT would listen on a fixed port.
+        let env = [("BIND_HOST", "127.0.0.1".to_owned()), ("IOT_MTLS_ENABLED", "0".to_owned())];
+        let env = env.into_iter().chain([("GATEWAY_PORT", launcher.ports.of("ministack")?.to_string())]);
+        Ok(Command::new("ministack", launcher.tools.python_program("ministack")).env(CREDENTIALS).env(env).url(launcher.url("ministack")?))
+    };
+    let ready = async || match launcher.url("ministack") {
+        Ok(url) => crate::wait::answers(&launcher.http, &format!("{url}/_ministack/health")).await,
+        Err(_) => false,
+    };
+    launcher.start(Part { name: "ministack", ports: &["ministack"], limit: Duration::from_secs(60) }, command, ready).await?;
+    launcher.url("ministack")
+}
+
+async fn upload_model(endpoint: &str, folder: &Path) -> Result<()> {
+    let s3 = s3_client(endpoint).await;
+    // In us-east-1 a bucket that is one's own can be made twice.
+    s3.create_bucket().bucket(BUCKET).send().await?;
+    for entry in std::fs::read_dir(folder)? {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        let name = name.to_string_lossy().into_owned();
+        if path.is_file() && !name.starts_with('.') {
+            let body = ByteStream::from_path(&path).await?;
+            s3.put_object().bucket(BUCKET).key(format!("{PREFIX}/{name}")).body(body).send().await?;
+        }
+    }
+    Ok(())
+}
+
+/// A client for the S3 at `endpoint`, whatever the environment says.
+async fn s3_client(endpoint: &str) -> aws_sdk_s3::Client {
+    let [(_, key), (_, secret), (_, region)] = CREDENTIALS;
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .endpoint_url(endpoint)
+        .credentials_provider(Credentials::new(key, secret, None, None, "the local stack"));
+    aws_sdk_s3::Client::new(&config.load().await)
+}

@@ -1,0 +1,231 @@
+//! The whole system on one machine: a local Kubernetes, AWS's stand-ins, the operator, a fleet and its gateway.
+//! Owns what is started in which order and with which settings; must not know how the parts do their work.
+
+mod aws;
+mod ec2;
+mod environment;
+mod fleet;
+mod kubernetes;
+mod launch;
+mod operator;
+mod options;
+mod stop;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::Signal;
+
+pub use aws::Endpoints;
+pub use ec2::CloudDelays;
+pub use environment::CREDENTIALS;
+pub use fleet::FleetRef;
+pub use kubernetes::Kubernetes;
+pub(crate) use kubernetes::client;
+pub use options::{Extent, StackOptions};
+pub use stop::end_all;
+
+use crate::paths::Paths;
+use crate::pods::ImageBinary;
+use crate::process::Supervisor;
+use crate::tools::Tools;
+pub(crate) use aws::start_ministack;
+pub(crate) use launch::{Launcher, Part};
+
+/// A running stack. Unless it was started detached, all its processes end when it is dropped.
+#[derive(Debug)]
+pub struct Stack {
+    launcher: Launcher,
+    detached: bool,
+    kubernetes: Kubernetes,
+    endpoints: Option<Endpoints>,
+    gateway_url: Option<String>,
+}
+
+impl Stack {
+    /// Starts what is missing of the stack in `options.dir`, as far as `options.extent` says, and waits until it is ready.
+    /// What runs already, as it should, is left alone.
+    ///
+    /// # Errors
+    /// When a part does not start: which one, and the end of its log. What was started is ended, unless detached.
+    pub async fn start(paths: Paths, tools: Tools, options: StackOptions) -> Result<Self> {
+        ensure!(
+            cfg!(target_os = "linux"),
+            "the local stack needs Linux: it finds processes in /proc and gives each pod an address in 127.0.0.0/8"
+        );
+        let supervisor = Supervisor::new(&options.dir)?;
+        if supervisor.processes().is_empty() {
+            stop::forget(supervisor.dir())?;
+            stop::forget_logs(supervisor.dir())?;
+        }
+        let launcher = Launcher::new(Supervisor::new(&options.dir)?, paths, tools, options.progress)?;
+        let detached = options.detached;
+        let begun = Self::begin(&launcher, &options).await;
+        let (kubernetes, endpoints) = match begun {
+            Ok(parts) => parts,
+            Err(error) => {
+                if !detached {
+                    end_all(&launcher.supervisor).await?;
+                }
+                return Err(error);
+            }
+        };
+        let mut stack = Self { launcher, detached, kubernetes, endpoints, gateway_url: None };
+        stack.finish(&options).await?;
+        environment::write(&stack)?;
+        Ok(stack)
+    }
+
+    /// A private stack for the test called `name`, that prints nothing. The tools must have been made (`cargo xtask test` does).
+    ///
+    /// # Errors
+    /// As [`Stack::start`].
+    pub async fn for_test(name: &str, adapt: impl FnOnce(&mut StackOptions)) -> Result<Self> {
+        let paths = Paths::discover()?;
+        let tools = Tools::ensure(&paths, crate::progress::Progress::quiet()).await?;
+        let mut options = StackOptions::new(paths.dev.join("test").join(format!("{name}-{}", std::process::id())));
+        adapt(&mut options);
+        Self::start(paths, tools, options).await
+    }
+
+    async fn begin(launcher: &Launcher, options: &StackOptions) -> Result<(Kubernetes, Option<Endpoints>)> {
+        let kubernetes = kubernetes::start(launcher, options.context.as_deref());
+        if options.extent < Extent::Aws {
+            return Ok((kubernetes.await?, None));
+        }
+        let endpoints = async {
+            let (storage, ec2) = tokio::try_join!(aws::start(launcher), ec2::start(launcher, options.delays))?;
+            Ok(Endpoints { sqs: storage.clone(), s3: storage, ec2 })
+        };
+        let (kubernetes, endpoints) = tokio::try_join!(kubernetes, endpoints)?;
+        Ok((kubernetes, Some(endpoints)))
+    }
+
+    /// What needs Kubernetes and AWS: pods, the operator, the fleet.
+    async fn finish(&mut self, options: &StackOptions) -> Result<()> {
+        let own_pods = self.kubernetes.has_no_nodes().await?;
+        if own_pods {
+            let mut images = vec![ImageBinary::new("classifierfleet/gateway", self.launcher.paths.bin.join("classifierfleet-gateway"))];
+            images.extend(options.images.iter().cloned());
+            kubernetes::start_pods(&self.launcher, &self.kubernetes, &images)?;
+        }
+        if options.extent >= Extent::Operator {
+            fleet::define(&self.launcher, &self.kubernetes).await?;
+            self.spawn_operator(operator::FIRST).await?;
+        }
+        if options.extent >= Extent::Fleet {
+            if options.context.is_some() {
+                stop::remember_fleet(&self.launcher.supervisor, &self.launcher.paths.root.join(&options.fleet))?;
+            }
+            let fleet = fleet::apply(&self.launcher, &self.kubernetes, &options.fleet).await?;
+            if own_pods {
+                self.gateway_url = Some(fleet::gateway_url(&self.launcher, &self.kubernetes, &fleet).await?);
+            } else {
+                self.launcher.progress.say("gateway", fleet::ON_REAL_NODES);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts an operator called `name` beside those that run; the first one is called `operator`.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn spawn_operator(&self, name: &str) -> Result<()> {
+        operator::start(&self.launcher, &self.kubernetes, self.endpoints()?, name).await
+    }
+
+    /// Sends `signal` to the operator called `name` and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it is still there after 30 s.
+    pub async fn kill_operator(&self, name: &str, signal: Signal) -> Result<()> {
+        let supervisor = &self.launcher.supervisor;
+        let log = supervisor.log(name);
+        supervisor.signal(name, signal);
+        let gone = async || supervisor.running(name).is_none();
+        crate::wait::until(&format!("{name} ends on {signal}"), Duration::from_secs(30), &log, gone).await
+    }
+
+    /// Ends all processes of the stack and removes what they kept, but their logs.
+    ///
+    /// # Errors
+    /// When a process is left.
+    pub async fn stop(mut self) -> Result<()> {
+        // Nothing is left for Drop to end.
+        self.detached = true;
+        end_all(&self.launcher.supervisor).await
+    }
+
+    /// The API server and kubectl.
+    #[must_use]
+    pub fn kubernetes(&self) -> &Kubernetes {
+        &self.kubernetes
+    }
+
+    /// Where clients find the credentials of the API server.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubernetes.kubeconfig
+    }
+
+    /// Runs kubectl with `args` and returns what it prints.
+    ///
+    /// # Errors
+    /// When it fails, with what it says.
+    pub async fn kubectl<S: AsRef<str>>(&self, args: &[S]) -> Result<String> {
+        self.kubernetes.kubectl(args).await
+    }
+
+    /// Where SQS, S3 and EC2 answer.
+    ///
+    /// # Errors
+    /// When the stack was started without them.
+    pub fn endpoints(&self) -> Result<&Endpoints> {
+        self.endpoints.as_ref().context("the stack was started without AWS; ask for Extent::Aws or more")
+    }
+
+    /// Where the gateway of the fleet takes uploads.
+    ///
+    /// # Errors
+    /// When the stack was started without a fleet, or on a cluster with nodes of its own.
+    pub fn gateway_url(&self) -> Result<&str> {
+        self.gateway_url.as_deref().context("no gateway was started; ask for Extent::Fleet and a cluster without nodes")
+    }
+
+    /// The processes of the stack.
+    #[must_use]
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.launcher.supervisor
+    }
+
+    /// The folder of the stack, with `logs`, `kubeconfig` and `env`.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.launcher.supervisor.dir()
+    }
+
+    /// Where the tools are that the stack runs on.
+    #[must_use]
+    pub fn tools(&self) -> &Tools {
+        &self.launcher.tools
+    }
+
+    /// The log of a process.
+    #[must_use]
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.launcher.supervisor.log(name)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if !self.detached {
+            let left = stop::end_blocking(&self.launcher.supervisor);
+            if !left.is_empty() {
+                eprintln!("still running: {left:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Whatever happens while a fleet is scaled up, it ends with the wanted number of instances: none doubled, none leaked.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+use support::{arm, calls, fleet, instances, live, patch, until};
+use tokio::time::sleep;
+use xtask::stack::{CloudDelays, Extent, Stack};
+
+/// EC2 whose lists lag behind its launches, as the real one's do.
+async fn stack(name: &str) -> Stack {
+    let lagging = CloudDelays { pending: 2.0, boot: 0.5, describe_lag: 4.0 };
+    let stack = Stack::for_test(name, |options| {
+        options.extent = Extent::Fleet;
+        options.delays = lagging;
+    });
+    stack.await.unwrap()
+}
+
+/// The fleet has so many ready workers, EC2 has launched no others, and it stays so.
+async fn has_launched_exactly(stack: &Stack, count: usize) {
+    until(&format!("{count} workers are ready"), async || fleet(stack, "{.status.workers.ready}").await == count.to_string()).await;
+    // Longer than EC2's lists lag: a launch made on old news would show by now.
+    sleep(Duration::from_secs(8)).await;
+    assert_eq!(live(stack).await.len(), count);
+    let all = instances(stack).await;
+    let tokens: HashSet<_> = all.iter().map(|instance| instance["clientToken"].as_str().unwrap()).collect();
+    assert_eq!(all.len(), count, "EC2 launched more than was wanted, under the tokens {tokens:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the dev tools: cargo xtask test makes them"]
+async fn killed_operators_launch_nothing_twice() {
+    let stack = stack("killed").await;
+    patch(&stack, json!({"workers": {"min": 5}})).await;
+    // Killed again and again while it scales up, each time a little later in its work.
+    for milliseconds in [0, 30, 60, 120, 250, 500, 1000] {
+        sleep(Duration::from_millis(milliseconds)).await;
+        stack.kill_operator("operator", Signal::SIGKILL).await.unwrap();
+        stack.spawn_operator("operator").await.unwrap();
+    }
+    has_launched_exactly(&stack, 5).await;
+    assert!(stack.kubectl(&["delete", "cfleet", "imagenet", "--timeout=120s"]).await.is_ok());
+    assert_eq!(live(&stack).await.len(), 0);
+    stack.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the dev tools: cargo xtask test makes them"]
+async fn two_operators_at_once_launch_nothing_twice() {
+    let stack = stack("two").await;
+    stack.spawn_operator("operator-2").await.unwrap();
+    for (min, launched) in [(1, 1), (3, 3), (5, 5)] {
+        patch(&stack, json!({"workers": {"min": min}})).await;
+        has_launched_exactly(&stack, launched).await;
+    }
+    stack.kill_operator("operator", Signal::SIGKILL).await.unwrap();
+    assert!(stack.kubectl(&["delete", "cfleet", "imagenet", "--timeout=120s"]).await.is_ok());
+    assert_eq!(live(&stack).await.len(), 0);
+    stack.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the dev tools: cargo xtask test makes them"]
+async fn lost_answers_and_refusals_end_in_the_wanted_number() {
+    let stack = stack("faults").await;
+    // EC2 launches, and its answer is lost; the SDK's own retries are lost too.
+    arm(&stack, json!({"action": "RunInstances", "code": "InternalError", "times": 4, "after": "after"})).await;
+    patch(&stack, json!({"workers": {"min": 2}})).await;
+    has_launched_exactly(&stack, 2).await;
+    // EC2 has no room for a while: it is told why, and not asked without end.
+    arm(&stack, json!({"capacity": {"t3.small": 2}})).await;
+    let before = calls(&stack, "RunInstances").await;
+    patch(&stack, json!({"workers": {"min": 3}})).await;
+    let able = r#"{.status.conditions[?(@.type=="AbleToScale")].message}"#;
+    until("the fleet says why", async || fleet(&stack, able).await.contains("InsufficientInstanceCapacity")).await;
+    sleep(Duration::from_secs(10)).await;
+    let asked = calls(&stack, "RunInstances").await - before;
+    assert!(asked <= 12, "EC2 was asked {asked} times in 10 s although it has no room");
+    arm(&stack, json!({"capacity": {"t3.small": 9}})).await;
+    has_launched_exactly(&stack, 3).await;
+    stack.stop().await.unwrap();
+}

@@ -1,0 +1,105 @@
+//! What the end-to-end tests share: a stack of their own, EC2 as it really is, uploads.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Response};
+use serde_json::Value;
+use xtask::stack::Stack;
+
+/// Generous: a condition that does not come is a failure, one that comes late is not.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// An answer that is not what it should be, with the stack's logs at hand.
+pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// All instances that EC2 ever launched, as its own state has them: no lag.
+pub async fn instances(stack: &Stack) -> Vec<Value> {
+    let url = format!("{}/_cloudsim/instances", stack.endpoints().unwrap().ec2);
+    reqwest::get(url).await.unwrap().json().await.unwrap()
+}
+
+/// Ids of those that live.
+pub async fn live(stack: &Stack) -> BTreeSet<String> {
+    let is_live = |instance: &Value| matches!(instance["state"].as_str().unwrap(), "pending" | "running");
+    instances(stack)
+        .await
+        .iter()
+        .filter(|instance| is_live(instance))
+        .map(|instance| instance["instanceId"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Arms a fault of EC2.
+pub async fn arm(stack: &Stack, fault: Value) {
+    let url = format!("{}/_cloudsim/faults", stack.endpoints().unwrap().ec2);
+    let answer = Client::new().post(url).json(&fault).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+}
+
+/// Requests of one action that EC2 took.
+pub async fn calls(stack: &Stack, action: &str) -> usize {
+    let url = format!("{}/_cloudsim/log", stack.endpoints().unwrap().ec2);
+    let log: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
+    log.iter().filter(|entry| entry["action"] == action).count()
+}
+
+/// What kubectl reads at a JSONPath of the example fleet; empty once the fleet is gone.
+pub async fn fleet(stack: &Stack, path: &str) -> String {
+    stack.kubectl(&["get", "cfleet", "imagenet", "--ignore-not-found", "-o", &format!("jsonpath={path}")]).await.unwrap()
+}
+
+/// Changes the example fleet's spec.
+pub async fn patch(stack: &Stack, spec: Value) {
+    let patch = serde_json::json!({ "spec": spec }).to_string();
+    stack.kubectl(&["patch", "cfleet", "imagenet", "--type", "merge", "-p", &patch]).await.unwrap();
+}
+
+/// A photo and the index of its ImageNet class.
+#[derive(Debug, Clone)]
+pub struct Photo {
+    /// `imagenet_NN_<class>.jpg`
+    pub name: String,
+    /// The class in the name.
+    pub class: u64,
+    /// The JPEG.
+    pub bytes: Vec<u8>,
+}
+
+/// The 20 photos, by name.
+pub fn photos(stack: &Stack) -> Vec<Photo> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(&stack.tools().photos).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jpg"));
+    paths.sort();
+    let photo = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let class = name.trim_end_matches(".jpg").rsplit('_').next().unwrap().parse().unwrap();
+        Photo { name, class, bytes: std::fs::read(path).unwrap() }
+    };
+    paths.iter().map(photo).collect()
+}
+
+/// One upload over a connection of its own, without a Content-Type for the part, as existing clients send it.
+pub async fn upload(url: &str, path: &str, field: &str, name: &str, bytes: Vec<u8>) -> Response {
+    let form = Form::new().part(field.to_owned(), Part::bytes(bytes).file_name(name.to_owned()));
+    let client = Client::builder().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap();
+    client.post(format!("{url}{path}")).header("accept", "application/json").multipart(form).send().await.unwrap()
+}
+
+/// Uploads until the answer is there, and returns its JSON.
+pub async fn classify(url: &str, path: &str, field: &str, name: &str, bytes: Vec<u8>) -> Value {
+    let answer = upload(url, path, field, name, bytes).await;
+    let status = answer.status();
+    let body = answer.text().await.unwrap();
+    assert_eq!(status, 200, "{name}: {body}");
+    serde_json::from_str(&body).unwrap()
+}
