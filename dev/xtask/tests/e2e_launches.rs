@@ -45,9 +45,22 @@ async fn killed_operators_launch_nothing_twice() {
         stack.spawn_operator("operator").await.unwrap();
     }
     has_launched_exactly(&stack, 5).await;
+    scaled_by_hand(&stack, 2).await;
     assert!(stack.kubectl(&["delete", "cfleet", "imagenet", "--timeout=120s"]).await.is_ok());
     assert_eq!(live(&stack).await.len(), 0);
     stack.stop().await.unwrap();
+}
+
+/// `kubectl scale` pins the number; the others leave by themselves, nobody terminates them.
+async fn scaled_by_hand(stack: &Stack, replicas: usize) {
+    patch(stack, json!({"workers": {"min": 0}})).await;
+    stack.kubectl(&["scale", "cfleet", "imagenet", &format!("--replicas={replicas}")]).await.unwrap();
+    until(&format!("{replicas} workers are left"), async || live(stack).await.len() == replicas).await;
+    until("the status says so", async || fleet(stack, "{.status.workers.total}").await == replicas.to_string()).await;
+    assert_eq!(calls(stack, "TerminateInstances").await, 0);
+    let gone =
+        instances(stack).await.into_iter().filter(|instance| instance["state"] == "terminated" || instance["state"] == "shutting-down");
+    assert!(gone.into_iter().all(|instance| instance["stateReason"] == "Client.InstanceInitiatedShutdown"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

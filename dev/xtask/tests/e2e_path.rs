@@ -14,6 +14,7 @@ use xtask::stack::Stack;
 #[ignore = "needs the dev tools: cargo xtask test makes them"]
 async fn an_image_in_its_label_out() {
     let stack = Stack::for_test("path", |_| {}).await.unwrap();
+    queues_are_made(&stack).await;
     from_zero_and_back(&stack).await;
     // One that stays makes the rest quicker.
     patch(&stack, json!({"workers": {"min": 1, "max": 2}})).await;
@@ -24,6 +25,27 @@ async fn an_image_in_its_label_out() {
     people_see_what_goes_on(&stack).await;
     deletion_leaves_nothing(&stack).await;
     stack.stop().await.unwrap();
+}
+
+/// The request queue hides jobs as long as the fleet says and gives up on them as often as it says.
+async fn queues_are_made(stack: &Stack) {
+    let attributes = queue_attributes(stack, "imagenet-requests").await;
+    assert_eq!(attributes["VisibilityTimeout"], "60");
+    let redrive: Value = serde_json::from_str(attributes["RedrivePolicy"].as_str().unwrap()).unwrap();
+    assert_eq!(redrive["maxReceiveCount"].to_string().trim_matches('"'), "3");
+    assert_eq!(redrive["deadLetterTargetArn"], queue_attributes(stack, "imagenet-requests-dead").await["QueueArn"]);
+    assert!(queue_attributes(stack, "imagenet-responses-0").await.is_object());
+}
+
+async fn queue_attributes(stack: &Stack, name: &str) -> Value {
+    let sqs = &stack.endpoints().unwrap().sqs;
+    let request = json!({"QueueUrl": format!("{sqs}/000000000000/{name}"), "AttributeNames": ["All"]});
+    let call = reqwest::Client::new()
+        .post(sqs)
+        .header("x-amz-target", "AmazonSQS.GetQueueAttributes")
+        .header("content-type", "application/x-amz-json-1.0");
+    let answer: Value = call.body(request.to_string()).send().await.unwrap().json().await.unwrap();
+    answer["Attributes"].clone()
 }
 
 /// No worker runs; 20 uploads launch some; all are gone again when the work is done.
@@ -122,6 +144,8 @@ async fn ids_can_be_asked_for(stack: &Stack) {
 }
 
 async fn people_see_what_goes_on(stack: &Stack) {
+    // Once the scale-down window has passed, it is spec.workers.min that keeps the worker.
+    until("min binds", async || fleet(stack, "{.status.decision.limitedBy}").await == "workers.min").await;
     until("the fleet is steady", async || stack.kubectl(&["get", "cfleet"]).await.unwrap().contains("Steady")).await;
     let table = stack.kubectl(&["get", "cfleet"]).await.unwrap();
     for column in ["DESIRED", "READY", "STARTING", "MIN", "MAX", "BACKLOG", "STATUS", "AGE"] {

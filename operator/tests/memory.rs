@@ -1,0 +1,104 @@
+//! What the operator remembers, and what it lays over EC2's lists.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashMap;
+
+use crds::ClassifierFleet;
+use ec2::{Instance, InstanceState, tags};
+use jiff::{SignedDuration, Timestamp};
+use operator::memory::{Memory, Remembered, Told};
+use operator::observe::inventory::Snapshot;
+use operator::observe::observation;
+use plan::State;
+
+const UID: &str = "uid-1";
+
+fn noon() -> Timestamp {
+    "2026-06-01T12:00:00Z".parse().unwrap()
+}
+
+fn fleet(version: &str) -> ClassifierFleet {
+    let mut fleet: ClassifierFleet = serde_saphyr::from_str(include_str!("../../examples/imagenet.yaml")).unwrap();
+    fleet.metadata.resource_version = Some(version.to_owned());
+    fleet.status.get_or_insert_default().desired = 4;
+    fleet
+}
+
+#[test]
+fn the_newer_of_watch_and_own_write_counts() {
+    for (written, watched, newest) in [("9", "10", "10"), ("10", "9", "10"), ("10", "10", "10"), ("x", "9", "9"), ("10", "y", "y")] {
+        let remembered = Remembered { written: Some(fleet(written)), ..Remembered::default() };
+        assert_eq!(remembered.newest(&fleet(watched)).metadata.resource_version.unwrap(), newest);
+    }
+}
+
+#[test]
+fn recommendations_older_than_the_window_are_forgotten_and_repeated_ones_are_one() {
+    let mut remembered = Remembered::default();
+    for (second, workers) in [(0, 3), (1, 3), (2, 5), (3, 5), (40, 1)] {
+        remembered.recommend(noon() + SignedDuration::from_secs(second), workers, SignedDuration::from_secs(39));
+    }
+    let kept: Vec<_> = remembered.history.iter().map(|entry| (entry.at.duration_since(noon()).as_secs(), entry.workers)).collect();
+    assert_eq!(kept, [(3, 5), (40, 1)]);
+}
+
+fn instance(id: &str, tags: &[(&str, &str)]) -> Instance {
+    Instance {
+        id: id.to_owned(),
+        state: InstanceState::Running,
+        launched_at: noon() - SignedDuration::from_secs(100),
+        tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+    }
+}
+
+fn observe(memory: &Memory, instances: Vec<Instance>, now: Timestamp) -> plan::Observed {
+    let snapshot = Snapshot { at: now, by_fleet: HashMap::from([(UID.to_owned(), instances)]) };
+    observation(&fleet("1"), UID, memory, Some(&snapshot), None, now).observed
+}
+
+#[test]
+fn tags_tell_what_an_instance_does() {
+    let since = "2026-06-01T11:59:00Z";
+    let listed = vec![
+        instance("i-booting", &[]),
+        instance("i-ready", &[(tags::READY, "{}"), (tags::REVISION, "r1")]),
+        instance("i-draining", &[(tags::INTENT, "drain"), (tags::INTENT_AT, since)]),
+        instance("i-kept", &[(tags::INTENT, "keep")]),
+        instance("i-torn", &[(tags::INTENT, "drain"), (tags::INTENT_AT, "yesterday")]),
+    ];
+    let observed = observe(&Memory::default(), listed, noon());
+    let seen: Vec<_> = observed.inventory.unwrap().instances.into_iter().map(|i| (i.id, i.ready, i.draining_since)).collect();
+    let launched = noon() - SignedDuration::from_secs(100);
+    assert_eq!(
+        seen,
+        [
+            ("i-booting".to_owned(), false, None),
+            ("i-ready".to_owned(), true, None),
+            ("i-draining".to_owned(), false, Some(since.parse().unwrap())),
+            ("i-kept".to_owned(), false, None),
+            ("i-torn".to_owned(), false, Some(launched)),
+        ]
+    );
+}
+
+/// EC2's lists lag: what was told a moment ago counts, until they must have caught up.
+#[test]
+fn orders_count_before_ec2_lists_them() {
+    let memory = Memory::default();
+    memory.with(UID, |remembered| {
+        remembered.told.insert("i-1".to_owned(), Told::Drain(noon()));
+        remembered.told.insert("i-2".to_owned(), Told::Terminate(noon()));
+    });
+    let listed = vec![instance("i-1", &[]), instance("i-2", &[])];
+    let now = observe(&memory, listed.clone(), noon()).inventory.unwrap().instances;
+    assert_eq!((now[0].draining_since, now[1].state), (Some(noon()), State::ShuttingDown));
+    let later = observe(&memory, listed, noon() + SignedDuration::from_mins(3)).inventory.unwrap().instances;
+    assert_eq!((later[0].draining_since, later[1].state), (None, State::Running));
+}
+
+/// A fresh operator takes the number it finds for recommended just now: its start never scales in.
+#[test]
+fn a_fresh_operator_remembers_the_number_it_finds() {
+    let observed = observe(&Memory::default(), vec![], noon());
+    assert_eq!(observed.history.iter().map(|entry| (entry.at, entry.workers)).collect::<Vec<_>>(), [(noon(), 4)]);
+}
