@@ -96,7 +96,8 @@ async fn once(fleet: &ClassifierFleet, operator: &Operator) -> Result<Action, Er
     let needs = needs(operator, &fleet, &uid, &revision, now).await;
     let sample = sample(operator, &fleet, &uid, needs.as_ref()).await;
     let snapshot = operator.inventory.latest();
-    let observation = observation(&fleet, &uid, &operator.memory, snapshot.as_deref(), sample, now);
+    let template = needs.as_ref().and_then(|needs| needs.template_version.as_ref().err());
+    let observation = observation(&fleet, &uid, &operator.memory, snapshot.as_deref(), sample, template, now);
     let settings = settings(&fleet, &revision);
     let plan = decide(&settings, &observation.observed, now);
     let version = needs.as_ref().and_then(|needs| needs.template_version.clone().ok());

@@ -53,7 +53,7 @@ fn instance(id: &str, tags: &[(&str, &str)]) -> Instance {
 
 fn observe(memory: &Memory, instances: Vec<Instance>, now: Timestamp) -> plan::Observed {
     let snapshot = Snapshot { at: now, by_fleet: HashMap::from([(UID.to_owned(), instances)]) };
-    observation(&fleet("1"), UID, memory, Some(&snapshot), None, now).observed
+    observation(&fleet("1"), UID, memory, Some(&snapshot), None, None, now).observed
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use image::ImageFormat;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ fn manifests_that_cannot_be_right_are_refused_with_a_sentence() {
 
 #[test]
 fn the_default_model_has_a_manifest_that_is_read() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/efficientnet-lite0/model.json");
+    let path = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../models/efficientnet-lite0/model.json");
     let manifest = Manifest::parse(&std::fs::read(path).unwrap()).unwrap();
     assert_eq!((manifest.input.shape(), manifest.output.classes().top_k), ([1, 3, 224, 224], 5));
 }

@@ -1,6 +1,6 @@
 //! Where things lie: the checkout, the folder of the local stack, the tools, the built programs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -23,7 +23,8 @@ impl Paths {
     /// # Errors
     /// When the running program or a relative folder cannot be located.
     pub fn discover() -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // Asked of the environment first: when checkouts share a target folder, cargo takes over what another one compiled.
+        let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         let root = manifest.ancestors().nth(2).context("the crate has left its place, dev/xtask")?.to_path_buf();
         let dev = from_env("CLASSIFIERFLEET_DEV_DIR")?.unwrap_or_else(|| root.join(".dev"));
         let tools = from_env("CLASSIFIERFLEET_TOOLS_DIR")?.unwrap_or_else(|| dev.join("tools"));

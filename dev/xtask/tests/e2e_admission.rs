@@ -31,7 +31,7 @@ const TABLE: [(&str, &str, &str); 16] = [
 #[ignore = "needs the dev tools: cargo xtask test makes them"]
 async fn wrong_fleets_are_refused_with_a_sentence_that_helps() {
     let stack = Stack::for_test("admission", |options| options.extent = Extent::Kubernetes).await.unwrap();
-    let crd = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds/classifierfleet.yaml");
+    let crd = &(std::env::var("CARGO_MANIFEST_DIR").unwrap() + "/../../crds/classifierfleet.yaml");
     stack.kubectl(&["apply", "--server-side", "-f", crd]).await.unwrap();
     stack.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "-f", crd]).await.unwrap();
     apply(&stack, GOOD).await.unwrap();

@@ -97,5 +97,11 @@ async fn lost_answers_and_refusals_end_in_the_wanted_number() {
     assert!(asked <= 12, "EC2 was asked {asked} times in 10 s although it has no room");
     arm(&stack, json!({"capacity": {"t3.small": 9}})).await;
     has_launched_exactly(&stack, 3).await;
+    // EC2 wants fewer calls. What it did not do is asked for again, with pauses.
+    arm(&stack, json!({"action": "RunInstances", "code": "RequestLimitExceeded", "times": 7})).await;
+    let before = calls(&stack, "RunInstances").await;
+    patch(&stack, json!({"workers": {"min": 4}})).await;
+    has_launched_exactly(&stack, 4).await;
+    assert_eq!(calls(&stack, "RunInstances").await - before, 8, "seven are throttled, the eighth launches");
     stack.stop().await.unwrap();
 }

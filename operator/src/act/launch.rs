@@ -92,6 +92,9 @@ async fn ask(
     }
     // Later, a lost answer is possible: then a refusal does not prove that nothing was launched.
     let first = intent.requested_at.0 == now;
+    if !first && paused(operator, outcome, now) {
+        return Answer::Open;
+    }
     if outcome.fleet.metadata.deletion_timestamp.is_some() {
         return look_up(operator, intent, now).await;
     }
@@ -111,6 +114,12 @@ async fn ask(
             }
         }
     }
+}
+
+/// EC2 failed a moment ago: it is not asked again before the pause is over, whoever asks.
+fn paused(operator: &Operator, outcome: &Outcome, now: Timestamp) -> bool {
+    let uid = outcome.fleet.uid().unwrap_or_default();
+    operator.memory.with(&uid, |remembered| remembered.refusal.as_ref().is_some_and(|refusal| refusal.until > now))
 }
 
 /// What EC2 lists of the intent. Nothing, for longer than its lists can lag: it never happened.

@@ -11,8 +11,9 @@ use ec2::{InstanceState, tags};
 use jiff::Timestamp;
 use plan::{Instance, Intent, Observed, QueueDepth, Recommendation, State};
 
-use crate::memory::{Memory, Told};
+use crate::memory::{Memory, Remembered, Told};
 use crate::observe::inventory::Snapshot;
+use crate::prepare::Fault;
 
 /// What was observed of a fleet.
 pub struct Observation {
@@ -24,13 +25,14 @@ pub struct Observation {
     pub by_token: HashMap<String, Vec<String>>,
 }
 
-/// Puts together what the decision is made from.
+/// Puts together what the decision is made from. `template` is what is wrong with the launch template.
 pub fn observation(
     fleet: &ClassifierFleet,
     uid: &str,
     memory: &Memory,
     snapshot: Option<&Snapshot>,
     sample: Option<Result<(QueueDepth, Timestamp), String>>,
+    template: Option<&Fault>,
     now: Timestamp,
 ) -> Observation {
     let status = fleet.status.clone().unwrap_or_default();
@@ -42,7 +44,6 @@ pub fn observation(
             // A fresh operator takes the number it finds for recommended just now, so that its start never scales in.
             remembered.history.push(Recommendation { at: now, workers: desired });
         }
-        let refusal = remembered.refusal.as_ref().filter(|refusal| refusal.until > now);
         Observed {
             queue: sample.as_ref().and_then(|sample| sample.as_ref().ok()).map(|(depth, _)| *depth),
             inventory: snapshot.map(|snapshot| plan::Inventory {
@@ -52,9 +53,7 @@ pub fn observation(
             intents: status.launches.iter().map(intent).collect(),
             history: remembered.history.clone(),
             desired,
-            launch_blocked: refusal.map(|refusal| {
-                format!("EC2 refused the last launch ({}); the next one is tried after {:.0}.", refusal.code, refusal.until)
-            }),
+            launch_blocked: launch_blocked(remembered, template, now),
         }
     });
     let mut by_token: HashMap<String, Vec<String>> = HashMap::new();
@@ -64,6 +63,14 @@ pub fn observation(
         }
     }
     Observation { observed, sample, by_token }
+}
+
+/// Why no launch can be tried now.
+fn launch_blocked(remembered: &Remembered, template: Option<&Fault>, now: Timestamp) -> Option<String> {
+    let refusal = remembered.refusal.as_ref().filter(|refusal| refusal.until > now);
+    let refused =
+        refusal.map(|refusal| format!("EC2 refused the last launch ({}); the next one is tried after {:.0}.", refusal.code, refusal.until));
+    refused.or_else(|| template.map(|fault| format!("Nothing can be launched without a launch template. {}", fault.message)))
 }
 
 fn intent(intent: &LaunchIntent) -> Intent {

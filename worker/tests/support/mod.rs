@@ -14,7 +14,7 @@ pub const BLUE: [u8; 3] = [10, 20, 220];
 
 /// The folder of the colours model (`tests/colours/make.py`).
 pub fn colours() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/colours")
+    PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests/colours")
 }
 
 /// The colours model as fetched.
