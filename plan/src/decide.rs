@@ -55,7 +55,7 @@ fn act_on(fleet: &Fleet, observed: &Observed, inventory: &Inventory, now: Timest
     } else if capacity > plan.desired {
         let ended: Vec<&str> = plan.terminate.iter().map(|ended| ended.id.as_str()).collect();
         plan.drain = choose(fleet, inventory, &ended, capacity - plan.desired);
-        steps.push(format!("Of {capacity} workers, {} are drained.", plan.drain.len()));
+        steps.push(format!("Draining {} of {capacity}.", plan.drain.len()));
     }
     plan.gone = fleet.deleting && plan.census.live() == 0 && plan.census.leaving == 0;
 }
@@ -71,14 +71,14 @@ fn launchable(fleet: &Fleet, plan: &Plan, missing: u32, never_ready: u32, steps:
     let launch = missing.min(fleet.max.saturating_sub(live));
     if launch > 0 {
         steps.push(format!(
-            "{launch} are launched: {} are ready, {} on their way.",
+            "Launching {launch}; {} ready, {} on their way.",
             plan.census.ready,
             plan.census.capacity() - never_ready - plan.census.ready
         ));
     }
     if launch < missing {
         steps.push(format!(
-            "{} more wait for room: {live} instances live, draining ones too, of workers.max {}.",
+            "{} more must wait: with those that drain, {live} instances live, and workers.max is {}.",
             missing - launch,
             fleet.max
         ));

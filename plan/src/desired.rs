@@ -60,7 +60,7 @@ fn damped(fleet: &Fleet, observed: &Observed, recommendation: Option<u32>, asked
     let damped = observed.desired.clamp(recommended, highest);
     if damped != recommended {
         let window = fleet.scale_down_window.as_secs();
-        steps.push(format!("The scale-down window keeps {damped}: {highest} were asked for within {window} s."));
+        steps.push(format!("The scale-down window keeps {damped}: as many as {highest} were asked for in the last {window} s."));
     }
     damped
 }

@@ -12,7 +12,7 @@ fn the_first_job_launches_the_first_worker() {
     assert_eq!((plan.desired, plan.launch), (1, 1));
     assert_eq!(
         plan.steps,
-        ["Backlog 1 (visible 1, in flight 0, delayed 0) at 5 a worker asks for 1.", "1 are launched: 0 are ready, 0 on their way."]
+        ["Backlog 1 (visible 1, in flight 0, delayed 0) at 5 a worker asks for 1.", "Launching 1; 0 ready, 0 on their way."]
     );
 }
 
