@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod paths;
+pub mod photos;
 pub mod pods;
 pub mod process;
 pub mod progress;

@@ -2,12 +2,12 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response};
 use serde_json::Value;
+pub use xtask::photos::Photo;
 use xtask::stack::Stack;
 
 /// Generous: a condition that does not come is a failure, one that comes late is not.
@@ -64,28 +64,9 @@ pub async fn patch(stack: &Stack, spec: Value) {
     stack.kubectl(&["patch", "cfleet", "imagenet", "--type", "merge", "-p", &patch]).await.unwrap();
 }
 
-/// A photo and the index of its ImageNet class.
-#[derive(Debug, Clone)]
-pub struct Photo {
-    /// `imagenet_NN_<class>.jpg`
-    pub name: String,
-    /// The class in the name.
-    pub class: u64,
-    /// The JPEG.
-    pub bytes: Vec<u8>,
-}
-
 /// The 20 photos, by name.
 pub fn photos(stack: &Stack) -> Vec<Photo> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(&stack.tools().photos).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jpg"));
-    paths.sort();
-    let photo = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let class = name.trim_end_matches(".jpg").rsplit('_').next().unwrap().parse().unwrap();
-        Photo { name, class, bytes: std::fs::read(path).unwrap() }
-    };
-    paths.iter().map(photo).collect()
+    xtask::photos::load(&stack.tools().photos).unwrap()
 }
 
 /// One upload over a connection of its own, without a Content-Type for the part, as existing clients send it.

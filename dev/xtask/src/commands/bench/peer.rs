@@ -5,9 +5,10 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail, ensure};
 use nix::sys::signal::Signal;
 
-use super::client::{Client, Photo};
+use super::client::Client;
 use super::fleet::{OUTPUT_BUCKET, REQUEST_QUEUE};
 use crate::paths::Paths;
+use crate::photos::Photo;
 use crate::process::{Command, Running};
 use crate::stack::Stack;
 use crate::wait::tail;

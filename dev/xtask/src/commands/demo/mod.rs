@@ -1,6 +1,5 @@
 //! `cargo xtask demo`: 20 photos of known class, uploaded at once, from zero workers to zero workers.
 
-mod photo;
 mod table;
 mod workers;
 
@@ -10,10 +9,10 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::Args;
 use tokio::task::JoinSet;
 
-use self::photo::{Answer, Photo};
 use self::workers::Workers;
 use super::up::{self, UpArgs};
 use crate::paths::Paths;
+use crate::photos::{self, Answer, Photo};
 use crate::process::Supervisor;
 use crate::progress::{Progress, coloured, line};
 use crate::stack::{self, Stack};
@@ -60,7 +59,7 @@ pub(super) async fn run(paths: Paths, args: DemoArgs) -> Result<()> {
 
 async fn show(paths: Paths, up: UpArgs, progress: Progress) -> Result<()> {
     let stack = up::start(paths, up, progress).await?;
-    let photos = photo::all(&stack.tools().photos)?;
+    let photos = photos::load(&stack.tools().photos)?;
     let mut workers = Workers::of(&stack, progress).await?;
     workers
         .are_none()
@@ -80,12 +79,13 @@ async fn show(paths: Paths, up: UpArgs, progress: Progress) -> Result<()> {
 }
 
 async fn upload(stack: &Stack, photos: Vec<Photo>, workers: &mut Workers<'_>) -> Result<Vec<Answer>> {
-    let url = format!("{}/upload", stack.gateway_url()?);
+    let gateway = stack.gateway_url()?.to_owned();
     let http = reqwest::Client::builder().timeout(ANSWERS_WITHIN).build()?;
     let mut uploads = JoinSet::new();
     let wanted = photos.len();
     for photo in photos {
-        uploads.spawn(photo.upload(http.clone(), url.clone()));
+        let (http, gateway) = (http.clone(), gateway.clone());
+        uploads.spawn(async move { photo.classify(&http, &gateway).await });
     }
     let mut answers = Vec::new();
     while answers.len() < wanted {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::photo::Answer;
+use crate::photos::Answer;
 use crate::progress::coloured;
 
 /// One line for each photo: its label, how sure the model is, how long the answer took, and whether it is right.
@@ -12,7 +12,8 @@ pub(super) fn render(answers: &[Answer]) -> String {
     let label = widest(&|answer| answer.best.label.chars().count()).max(5);
     let mut table = format!("{:<photo$}  {:<label$}  {:>11}  {:>12}  RIGHT\n", "PHOTO", "LABEL", "PROBABILITY", "MILLISECONDS");
     for answer in answers {
-        let Answer { photo: name, class: _, best, milliseconds } = answer;
+        let Answer { photo: name, best, took, .. } = answer;
+        let milliseconds = took.as_millis();
         let verdict = if answer.is_right() { "right" } else { "wrong" };
         let verdict = coloured(answer.is_right(), verdict);
         let _ = writeln!(table, "{name:<photo$}  {:<label$}  {:>11.2}  {milliseconds:>12}  {verdict}", best.label, best.probability);
@@ -22,7 +23,10 @@ pub(super) fn render(answers: &[Answer]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::photo::Prediction;
+    use std::time::Duration;
+
+    use wire::{Prediction, Timings};
+
     use super::*;
 
     #[test]
@@ -31,7 +35,9 @@ mod tests {
             photo: photo.to_owned(),
             class,
             best: Prediction { index: 7, label: label.to_owned(), probability: 0.875 },
-            milliseconds: 42,
+            took: Duration::from_millis(42),
+            timings: Timings::default(),
+            worker: "i-0".to_owned(),
         };
         let table = render(&[answer("a.jpg", 7, "cock"), answer("longer.jpg", 8, "goldfinch")]);
         let lines: Vec<&str> = table.lines().collect();

@@ -9,11 +9,12 @@ use clap::Args;
 use jiff::Timestamp;
 
 use self::found::{Round, Warm, caption, measures};
-use super::client::{self, Answer, Client, Photo, spread};
+use super::client::{Client, spread};
 use super::fleet::{Fleet, MANIFEST};
 use super::peer::{self, Peer};
 use super::report::{self, Samples};
 use crate::paths::Paths;
+use crate::photos::{self, Answer, Photo};
 use crate::progress::Progress;
 use crate::stack::{CloudDelays, Stack, StackOptions};
 
@@ -70,7 +71,7 @@ pub(super) async fn run(paths: &Paths, args: PathArgs) -> Result<()> {
 
 impl<'a> Bench<'a> {
     async fn on(stack: &'a Stack, progress: Progress) -> Result<Self> {
-        let photos = client::photos(&stack.tools().photos)?;
+        let photos = photos::load(&stack.tools().photos)?;
         let (fleet, client) = (Fleet::of(stack).await?, Client::new(stack.gateway_url()?)?);
         Ok(Self { stack, fleet, client, first: photos[0].clone(), photos, progress })
     }
@@ -119,7 +120,7 @@ impl<'a> Bench<'a> {
         let answers = self.client.one_by_one(&self.photos).await?;
         let right = check(&answers, &is_asked)?;
         let median = |time: fn(&Answer) -> Duration| Samples::new(answers.iter().map(|answer| milliseconds(time(answer))));
-        let (answer_ms, work_ms) = (median(|answer| answer.took)?.median(), median(|answer| answer.work)?.median());
+        let (answer_ms, work_ms) = (median(|answer| answer.took)?.median(), median(Answer::work)?.median());
         let (burst, burst_answers) = self.client.at_once(&self.photos, BURST).await?;
         check(&burst_answers, &is_asked)?;
         Ok(Warm { answer_ms, work_ms, burst_seconds: burst.as_secs_f64(), right })
@@ -140,7 +141,7 @@ fn check(answers: &[Answer], is_asked: impl Fn(&str) -> bool) -> Result<f64> {
     for Answer { worker, .. } in answers {
         ensure!(is_asked(worker), "{worker} answered, which is not the worker being measured");
     }
-    let right = answers.iter().filter(|answer| answer.right).count() as f64;
+    let right = answers.iter().filter(|answer| answer.is_right()).count() as f64;
     let wanted = answers.len() as f64 * RIGHT_AT_LEAST;
     ensure!(right >= wanted, "only {right} of {} answers are right, at least {wanted} should be", answers.len());
     Ok(right)
@@ -152,13 +153,17 @@ fn milliseconds(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use wire::{Prediction, Timings};
+
     use super::*;
 
     fn answers(right: usize, worker: &str) -> Vec<Answer> {
-        let answer = |place| Answer {
+        let answer = |place: usize| Answer {
             took: Duration::from_millis(5),
-            work: Duration::from_millis(4),
-            right: place < right,
+            photo: place.to_string(),
+            class: 1,
+            best: Prediction { index: usize::from(place < right), label: String::new(), probability: 1.0 },
+            timings: Timings::default(),
             worker: worker.to_owned(),
         };
         (0..20).map(answer).collect()
