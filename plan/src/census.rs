@@ -53,10 +53,12 @@ impl Census {
     }
 }
 
-/// Instances of an intent that EC2 has not listed, but may yet.
+/// Instances of an intent that EC2 has not listed, but may yet. Those of an unanswered intent are known by their token:
+/// once listed they count as instances, and must not count here too.
 fn coming(intent: &Intent, inventory: Option<&Inventory>, now: Timestamp) -> u32 {
     if intent.instance_ids.is_empty() {
-        return intent.count;
+        let listed = inventory.into_iter().flat_map(|inventory| &inventory.instances).filter(|instance| instance.token == intent.token);
+        return intent.count.saturating_sub(count(listed.count()));
     }
     if now.duration_since(intent.requested_at) > UNLISTED_GONE {
         return 0;

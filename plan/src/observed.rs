@@ -68,6 +68,8 @@ pub struct Instance {
     pub launched_at: Timestamp,
     /// What it was made from.
     pub revision: String,
+    /// ClientToken of its launch.
+    pub token: String,
     /// It has registered and takes jobs.
     pub ready: bool,
     /// Since when it has had the order to drain.

@@ -41,6 +41,19 @@ fn what_is_on_its_way_is_not_launched_again() {
     assert_eq!((plan.census.booting, plan.census.coming), (1, 2));
 }
 
+/// EC2's answer was lost, and its list is quicker than our next question: the same instances must not count twice.
+#[test]
+fn listed_instances_of_an_unanswered_intent_count_once() {
+    let launched = |id: &str| Instance { token: "lost".to_owned(), ..booting(id, 5) };
+    for (listed, coming) in [(vec![], 2), (vec![launched("i-1")], 1), (vec![launched("i-1"), launched("i-2")], 0)] {
+        let mut observed = observed(10, listed);
+        observed.intents = vec![intent("lost", 2, 6, &[])];
+        let plan = plan(&fleet(), &observed);
+        assert_eq!((plan.census.coming, plan.census.capacity()), (coming, 2));
+        assert_eq!((plan.launch, plan.drain.len()), (0, 0));
+    }
+}
+
 #[test]
 fn an_intent_is_kept_until_it_is_listed_and_old() {
     let listed = vec![ready("i-1", 500)];

@@ -31,6 +31,7 @@ fn instances() -> impl Strategy<Value = Vec<Instance>> {
             state,
             launched_at: ago(age),
             revision: if old { "old" } else { "new" }.to_owned(),
+            token: format!("t-{}", n % 7),
             ready,
             draining_since: draining.map(ago),
         };

@@ -82,8 +82,8 @@ async fn two_operators_at_once_launch_nothing_twice() {
 #[ignore = "needs the dev tools: cargo xtask test makes them"]
 async fn lost_answers_and_refusals_end_in_the_wanted_number() {
     let stack = stack("faults").await;
-    // EC2 launches, and its answer is lost; the SDK's own retries are lost too.
-    arm(&stack, json!({"action": "RunInstances", "code": "InternalError", "times": 4, "after": "after"})).await;
+    // EC2 launches, and its answers are lost, those to the SDK's own retries too, until its list shows what it launched.
+    arm(&stack, json!({"action": "RunInstances", "code": "InternalError", "times": 7, "after": "after"})).await;
     patch(&stack, json!({"workers": {"min": 2}})).await;
     has_launched_exactly(&stack, 2).await;
     // EC2 has no room for a while: it is told why, and not asked without end.

@@ -87,7 +87,8 @@ async fn ask(
     by_token: &HashMap<String, Vec<String>>,
     now: Timestamp,
 ) -> Answer {
-    if let Some(ids) = by_token.get(&intent.token) {
+    // A list may show some of a launch before the others: only a whole one is an answer. EC2 repeats its own in full.
+    if let Some(ids) = by_token.get(&intent.token).filter(|ids| ids.len() >= wanted(intent)) {
         return Answer::Launched(ids.clone());
     }
     // Later, a lost answer is possible: then a refusal does not prove that nothing was launched.
@@ -122,13 +123,21 @@ fn paused(operator: &Operator, outcome: &Outcome, now: Timestamp) -> bool {
     operator.memory.with(&uid, |remembered| remembered.refusal.as_ref().is_some_and(|refusal| refusal.until > now))
 }
 
-/// What EC2 lists of the intent. Nothing, for longer than its lists can lag: it never happened.
+/// What EC2 lists of the intent. After longer than its lists can lag, that is all there is: perhaps nothing.
 async fn look_up(operator: &Operator, intent: &LaunchIntent, now: Timestamp) -> Answer {
-    match operator.ec2.instances_tagged(tags::TOKEN, &intent.token).await {
-        Ok(instances) if !instances.is_empty() => Answer::Launched(instances.into_iter().map(|instance| instance.id).collect()),
-        Ok(_) if now.duration_since(intent.requested_at.0) > INTENT_KEPT => Answer::Void,
+    let Ok(instances) = operator.ec2.instances_tagged(tags::TOKEN, &intent.token).await else { return Answer::Open };
+    let settled = now.duration_since(intent.requested_at.0) > INTENT_KEPT;
+    match instances.len() {
+        0 if settled => Answer::Void,
+        some if some >= wanted(intent) || (settled && some > 0) => {
+            Answer::Launched(instances.into_iter().map(|instance| instance.id).collect())
+        }
         _ => Answer::Open,
     }
+}
+
+fn wanted(intent: &LaunchIntent) -> usize {
+    usize::try_from(intent.count).unwrap_or(0)
 }
 
 fn launch(fleet: &ClassifierFleet, intent: &LaunchIntent) -> Launch {

@@ -100,6 +100,7 @@ fn read(instance: &ec2::Instance, told: Option<&Told>) -> Instance {
         state,
         launched_at: instance.launched_at,
         revision: instance.tag(tags::REVISION).unwrap_or_default().to_owned(),
+        token: instance.tag(tags::TOKEN).unwrap_or_default().to_owned(),
         ready: instance.tag(tags::READY).is_some(),
         draining_since: draining_since(instance).or(match told {
             Some(Told::Drain(since)) => Some(*since),

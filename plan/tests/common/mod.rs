@@ -53,6 +53,7 @@ pub fn booting(id: &str, age: i64) -> Instance {
         state: State::Running,
         launched_at: ago(age),
         revision: "new".to_owned(),
+        token: String::new(),
         ready: false,
         draining_since: None,
     }
