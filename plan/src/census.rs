@@ -57,8 +57,8 @@ impl Census {
 /// once listed they count as instances, and must not count here too.
 fn coming(intent: &Intent, inventory: Option<&Inventory>, now: Timestamp) -> u32 {
     if intent.instance_ids.is_empty() {
-        let listed = inventory.into_iter().flat_map(|inventory| &inventory.instances).filter(|instance| instance.token == intent.token);
-        return intent.count.saturating_sub(count(listed.count()));
+        let listed = inventory.map_or(0, |inventory| inventory.launched_with(&intent.token).count());
+        return intent.count.saturating_sub(count(listed));
     }
     if now.duration_since(intent.requested_at) > UNLISTED_GONE {
         return 0;

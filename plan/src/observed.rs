@@ -115,6 +115,13 @@ pub struct Recommendation {
     pub workers: u32,
 }
 
+impl Inventory {
+    /// The instances that were launched with this token, as far as EC2 lists them.
+    pub fn launched_with<'a>(&'a self, token: &'a str) -> impl Iterator<Item = &'a Instance> {
+        self.instances.iter().filter(move |instance| instance.token == token)
+    }
+}
+
 impl Instance {
     /// Neither gone nor going.
     #[must_use]

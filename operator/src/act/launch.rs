@@ -1,15 +1,13 @@
 //! Launches that can be neither lost nor doubled: an intent is written down under a resourceVersion, its token is EC2's
 //! ClientToken, and an intent whose outcome is unknown is asked for again with that token.
 
-use std::collections::HashMap;
-
 use crds::{ClassifierFleet, LaunchIntent, Offering};
 use ec2::{Launch, Verdict, tags};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use kube::api::PostParams;
-use plan::INTENT_KEPT;
+use plan::{INTENT_KEPT, Inventory};
 use uuid::Uuid;
 
 use super::{News, Outcome};
@@ -64,12 +62,12 @@ pub async fn write_down(operator: &Operator, outcome: &mut Outcome, intent: Laun
 }
 
 /// Asks EC2 for each intent that has no answer yet.
-pub async fn pursue(operator: &Operator, outcome: &mut Outcome, by_token: &HashMap<String, Vec<String>>, now: Timestamp) {
+pub async fn pursue(operator: &Operator, outcome: &mut Outcome, inventory: Option<&Inventory>, now: Timestamp) {
     let mut open = Vec::new();
     for mut intent in std::mem::take(&mut outcome.intents) {
         if intent.instance_ids.is_empty() {
             operator.inventory.hurry();
-            match ask(operator, outcome, &intent, by_token, now).await {
+            match ask(operator, outcome, &intent, inventory, now).await {
                 Answer::Launched(ids) => intent.instance_ids = ids,
                 Answer::Open => {}
                 Answer::Void => continue,
@@ -80,16 +78,12 @@ pub async fn pursue(operator: &Operator, outcome: &mut Outcome, by_token: &HashM
     outcome.intents = open;
 }
 
-async fn ask(
-    operator: &Operator,
-    outcome: &mut Outcome,
-    intent: &LaunchIntent,
-    by_token: &HashMap<String, Vec<String>>,
-    now: Timestamp,
-) -> Answer {
+async fn ask(operator: &Operator, outcome: &mut Outcome, intent: &LaunchIntent, inventory: Option<&Inventory>, now: Timestamp) -> Answer {
     // A list may show some of a launch before the others: only a whole one is an answer. EC2 repeats its own in full.
-    if let Some(ids) = by_token.get(&intent.token).filter(|ids| ids.len() >= wanted(intent)) {
-        return Answer::Launched(ids.clone());
+    let listed = inventory.into_iter().flat_map(|inventory| inventory.launched_with(&intent.token));
+    let listed: Vec<String> = listed.map(|instance| instance.id.clone()).collect();
+    if !listed.is_empty() && listed.len() >= wanted(intent) {
+        return Answer::Launched(listed);
     }
     // Later, a lost answer is possible: then a refusal does not prove that nothing was launched.
     let first = intent.requested_at.0 == now;

@@ -58,7 +58,7 @@ pub async fn act(
         let intent = launch::intent(&outcome.fleet, revision, version, plan.launch, now);
         launch::write_down(operator, &mut outcome, intent).await?;
     }
-    launch::pursue(operator, &mut outcome, &observation.by_token, now).await;
+    launch::pursue(operator, &mut outcome, observation.observed.inventory.as_ref(), now).await;
     remove::drain(operator, &mut outcome, &plan.drain, now).await?;
     remove::terminate(operator, &mut outcome, &plan.terminate, now).await?;
     Ok(outcome)

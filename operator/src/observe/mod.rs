@@ -4,8 +4,6 @@ pub mod gateways;
 pub mod inventory;
 pub mod queue;
 
-use std::collections::HashMap;
-
 use crds::{ClassifierFleet, LaunchIntent};
 use ec2::{InstanceState, tags};
 use jiff::Timestamp;
@@ -21,8 +19,6 @@ pub struct Observation {
     pub observed: Observed,
     /// The queue's depth and when it was sampled, or why not.
     pub sample: Option<Result<(QueueDepth, Timestamp), String>>,
-    /// Instances that carry the token of a launch.
-    pub by_token: HashMap<String, Vec<String>>,
 }
 
 /// Puts together what the decision is made from. `template` is what is wrong with the launch template.
@@ -56,13 +52,7 @@ pub fn observation(
             launch_blocked: launch_blocked(remembered, template, now),
         }
     });
-    let mut by_token: HashMap<String, Vec<String>> = HashMap::new();
-    for instance in listed {
-        if let Some(token) = instance.tag(tags::TOKEN) {
-            by_token.entry(token.to_owned()).or_default().push(instance.id.clone());
-        }
-    }
-    Observation { observed, sample, by_token }
+    Observation { observed, sample }
 }
 
 /// Why no launch can be tried now.
