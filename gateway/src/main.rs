@@ -19,7 +19,7 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     logs::init(&arguments.logs)?;
     let shutdown = service::shutdown::on_signal()?;
-    let aws = service::aws::config(None).await;
+    let aws = service::aws::config("classifierfleet-gateway", &service::aws::Place::default()).await;
     Gateway::bind(arguments.settings, &aws, shutdown).await?.run().await?;
     Ok(())
 }

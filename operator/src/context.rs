@@ -60,7 +60,7 @@ impl Operator {
     /// Connects to Kubernetes and AWS.
     pub async fn start(settings: Settings, registry: &Registry, stop: CancellationToken) -> anyhow::Result<(Arc<Self>, Tasks)> {
         let kube = Client::try_default().await.context("no Kubernetes API: set KUBECONFIG, or run in a pod with a service account")?;
-        let aws = service::aws::config(None).await;
+        let aws = service::aws::config("classifierfleet-operator", &service::aws::Place::default()).await;
         let region = aws.region().map(ToString::to_string).context("no AWS region: set AWS_REGION")?;
         let ec2 = ec2::Ec2::new(&aws);
         let metrics = Metrics::register(registry)?;

@@ -89,7 +89,7 @@ async fn live(
 
 /// All that must hold before the first job is taken; at its end the operator knows.
 async fn get_ready(settings: &Settings, instance: &Instance, registry: &Registry, drain: &CancellationToken) -> Result<Workshop, RunError> {
-    let aws = service::aws::config(None).await;
+    let aws = service::aws::config("classifierfleet-worker", &service::aws::Place::default()).await;
     let metrics = Metrics::new(registry)?;
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let queue = Queue::open(sqs.clone(), &settings.request_queue, settings.visibility_timeout()).await?;
