@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::api;
 use crate::faults::{Fault, Faults, When};
+use crate::log::{LogEntry, RequestLog};
 use crate::query;
 use crate::refusal::Refusal;
 use crate::state::{Cloud, Effect, Settings};
@@ -21,25 +21,7 @@ pub struct Endpoint {
     /// What is to go wrong.
     pub faults: Faults,
     throttle: Throttle,
-    log: Vec<LogEntry>,
-}
-
-/// One request that was taken.
-#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct LogEntry {
-    /// RFC 3339 with milliseconds.
-    pub at: String,
-    /// The action's name.
-    pub action: String,
-    /// All parameters as sent, but `Action` and `Version`.
-    pub params: BTreeMap<String, String>,
-    /// `OK`, or the error code that was answered (`Drop`: none was).
-    pub outcome: String,
-    /// The armed fault that was used on this request, if any.
-    pub fault: Option<When>,
-    /// The instances that the action was about: made, changed or tagged, also when the answer was lost.
-    pub instance_ids: Vec<String>,
+    log: RequestLog,
 }
 
 /// What goes back over the wire.
@@ -70,13 +52,18 @@ impl Endpoint {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let throttle = Throttle::new(settings.throttle);
-        Self { cloud: Cloud::new(settings), faults: Faults::default(), throttle, log: Vec::new() }
+        Self { cloud: Cloud::new(settings), faults: Faults::default(), throttle, log: RequestLog::default() }
     }
 
-    /// All requests that were taken, oldest first.
+    /// The requests that were taken.
     #[must_use]
-    pub fn log(&self) -> &[LogEntry] {
+    pub fn log(&self) -> &RequestLog {
         &self.log
+    }
+
+    /// Throttles from now on, with full buckets, or no longer.
+    pub fn set_throttle(&mut self, on: bool) {
+        self.throttle = Throttle::new(on);
     }
 
     /// Takes one request: a form-urlencoded body.
@@ -88,7 +75,7 @@ impl Endpoint {
             Err(refusal) => (BTreeMap::new(), Err(refusal)),
         };
         let action = request.get("Action").cloned().unwrap_or_default();
-        let fault = self.faults.take(&action);
+        let fault = self.faults.take(&action, &request);
         let done = decoded.and_then(|()| self.perform(&request, &action, &request_id, fault.as_ref(), now));
         let instance_ids = done.as_ref().map(|answer| answer.instance_ids.clone()).unwrap_or_default();
         let answered = done.map(|answer| {
@@ -97,6 +84,7 @@ impl Endpoint {
         });
         let answered = lost(fault.as_ref(), When::After).map_or(answered, Err);
         self.log.push(LogEntry {
+            seq: 0,
             at: now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
             action,
             params: request.into_iter().filter(|(name, _)| name != "Action" && name != "Version").collect(),

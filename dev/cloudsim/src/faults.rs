@@ -1,5 +1,7 @@
 //! Owns what is armed to go wrong. Knows nothing of what the actions do.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// When a fault strikes.
@@ -21,21 +23,31 @@ pub struct Fault {
     pub action: String,
     /// An EC2 error code, or [`Fault::DROP`].
     pub code: String,
-    /// How many requests it strikes.
+    /// How many requests it strikes: 1 if not given; `null` is all until it is cleared.
     #[serde(default = "once")]
-    pub times: u32,
+    pub times: Option<u32>,
     /// Before or after the action is done.
     #[serde(default, alias = "after")]
     pub when: When,
+    /// It strikes only requests that have all these parameters with exactly these values.
+    #[serde(default, rename = "match")]
+    pub only: BTreeMap<String, String>,
 }
 
-fn once() -> u32 {
-    1
+/// How often a fault strikes if nothing is said.
+#[expect(clippy::unnecessary_wraps, reason = "serde wants a default of the field's type")]
+pub(crate) fn once() -> Option<u32> {
+    Some(1)
 }
 
 impl Fault {
     /// The code that breaks the connection off instead of answering.
     pub const DROP: &'static str = "Drop";
+
+    fn strikes(&self, action: &str, request: &BTreeMap<String, String>) -> bool {
+        let is_action = self.action == "*" || self.action == action;
+        is_action && self.only.iter().all(|(name, value)| request.get(name) == Some(value))
+    }
 }
 
 /// Faults in the order they were armed.
@@ -45,7 +57,9 @@ pub struct Faults(Vec<Fault>);
 impl Faults {
     /// Arms one more.
     pub fn arm(&mut self, fault: Fault) {
-        self.0.push(fault);
+        if fault.times != Some(0) {
+            self.0.push(fault);
+        }
     }
 
     /// Disarms all.
@@ -60,12 +74,14 @@ impl Faults {
     }
 
     /// The fault that strikes this request, used up by one.
-    pub(crate) fn take(&mut self, action: &str) -> Option<Fault> {
-        self.0.retain(|fault| fault.times > 0);
-        let fault = self.0.iter_mut().find(|fault| fault.action == "*" || fault.action == action)?;
-        fault.times -= 1;
+    pub(crate) fn take(&mut self, action: &str, request: &BTreeMap<String, String>) -> Option<Fault> {
+        let index = self.0.iter().position(|fault| fault.strikes(action, request))?;
+        let fault = &mut self.0[index];
+        fault.times = fault.times.map(|times| times - 1);
         let taken = fault.clone();
-        self.0.retain(|fault| fault.times > 0);
+        if taken.times == Some(0) {
+            self.0.remove(index);
+        }
         Some(taken)
     }
 }

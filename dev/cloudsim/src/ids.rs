@@ -10,6 +10,13 @@ pub(crate) fn fresh(prefix: &str, rng: &mut impl Rng) -> String {
     format!("{prefix}{:017x}", number & 0x000f_ffff_ffff_ffff_ffff)
 }
 
+/// A new id of a spot request, which has a form of its own: `sir-` and 8 lower-case letters and digits.
+pub(crate) fn fresh_spot_request(rng: &mut impl Rng) -> String {
+    const DIGITS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let digits = (0..8).map(|_| char::from(DIGITS[rng.random_range(0..DIGITS.len())]));
+    std::iter::once("sir-".to_owned()).chain(digits.map(String::from)).collect()
+}
+
 /// Whether `id` is the kind's prefix and 8 or 17 hexadecimal digits.
 pub(crate) fn is_well_formed(kind: IdKind, id: &str) -> bool {
     let Some(digits) = id.strip_prefix(kind.prefix()) else {

@@ -107,13 +107,16 @@ fn meta_data(path: &str, instance: &Instance, region: &str, now: Timestamp) -> O
     if let Some(below) = path.strip_prefix("iam/") {
         return iam(below, instance, now);
     }
+    if path.starts_with("spot") || path.starts_with("events") {
+        return spot_signal(path.trim_end_matches('/'), instance);
+    }
     Some(match path.trim_end_matches('/') {
         "" => listing(instance),
         "ami-id" => instance.image_id().to_owned(),
         "ami-launch-index" => instance.launch_index.to_string(),
         "hostname" | "local-hostname" => instance.private_dns(),
         "instance-id" => instance.id.clone(),
-        "instance-life-cycle" => "on-demand".to_owned(),
+        "instance-life-cycle" => if instance.is_spot() { "spot" } else { "on-demand" }.to_owned(),
         "instance-type" => instance.instance_type().to_owned(),
         "local-ipv4" => instance.private_ip.clone(),
         "placement" => "availability-zone\nregion".to_owned(),
@@ -125,16 +128,38 @@ fn meta_data(path: &str, instance: &Instance, region: &str, now: Timestamp) -> O
 }
 
 fn listing(instance: &Instance) -> String {
-    let mut names = vec!["ami-id", "ami-launch-index", "hostname"];
+    let mut names = vec!["ami-id", "ami-launch-index"];
+    if instance.rebalance_since.is_some() {
+        names.push("events/");
+    }
+    names.push("hostname");
     if instance.profile().is_some() {
         names.push("iam/");
     }
     names.extend(["instance-id", "instance-life-cycle", "instance-type", "local-hostname", "local-ipv4"]);
     names.extend(["placement/", "reservation-id"]);
+    if instance.interrupted_at.is_some() {
+        names.push("spot/");
+    }
     if instance.served_tags().is_some() {
         names.push("tags/");
     }
     names.join("\n")
+}
+
+/// What the spot market announces, below `spot/` and `events/`: nothing is there before it does.
+fn spot_signal(path: &str, instance: &Instance) -> Option<String> {
+    let time = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let (interrupted, rebalance) = (instance.interrupted_at.map(time), instance.rebalance_since.map(time));
+    match path {
+        "spot" => interrupted.map(|_| "instance-action\ntermination-time".to_owned()),
+        "spot/instance-action" => interrupted.map(|time| json!({ "action": "terminate", "time": time }).to_string()),
+        "spot/termination-time" => interrupted,
+        "events" => rebalance.map(|_| "recommendations/".to_owned()),
+        "events/recommendations" => rebalance.map(|_| "rebalance".to_owned()),
+        "events/recommendations/rebalance" => rebalance.map(|time| json!({ "noticeTime": time }).to_string()),
+        _ => None,
+    }
 }
 
 fn tags(path: &str, instance: &Instance) -> Option<String> {

@@ -71,6 +71,18 @@ pub enum Refusal {
          Our system will be working on provisioning additional capacity."
     )]
     InsufficientInstanceCapacity(String, String),
+    /// The spot market has too few free machines.
+    #[error("There is no Spot capacity available that matches your request.")]
+    InsufficientSpotCapacity,
+    /// StopInstances of a one-time spot instance.
+    #[error(
+        "You can't stop the Spot Instance '{0}' because it is associated with a one-time Spot Instance request. \
+         You can only stop Spot Instances associated with persistent Spot Instance requests."
+    )]
+    OneTimeSpotInstance(String),
+    /// `resolve:ssm:…` with a parameter, or a version of it, that does not exist.
+    #[error("The following aliases are invalid: {0}")]
+    SsmInvalidParameter(String),
     /// Too many requests of a kind.
     #[error("Request limit exceeded.")]
     RequestLimitExceeded,
@@ -149,7 +161,7 @@ impl Refusal {
             Self::RequestLimitExceeded => "RequestLimitExceeded",
             Self::MalformedUserData => "InvalidUserData.Malformed",
             Self::InvalidParameterCombination(_) => "InvalidParameterCombination",
-            Self::UnsupportedOperation(_) => "UnsupportedOperation",
+            Self::UnsupportedOperation(_) | Self::OneTimeSpotInstance(_) => "UnsupportedOperation",
             Self::InvalidNextToken(_) => "InvalidNextToken",
             Self::InvalidId(_) => "InvalidID",
             Self::TemplateNameNotFound(_) => "InvalidLaunchTemplateName.NotFoundException",
@@ -161,17 +173,28 @@ impl Refusal {
             Self::IdempotentParameterMismatch(_) => "IdempotentParameterMismatch",
             Self::IdempotentInstanceTerminated(_) => "IdempotentInstanceTerminated",
             Self::TagLimitExceeded(_) => "TagLimitExceeded",
-            Self::InsufficientInstanceCapacity(..) => "InsufficientInstanceCapacity",
+            Self::InsufficientInstanceCapacity(..) | Self::InsufficientSpotCapacity => "InsufficientInstanceCapacity",
+            Self::SsmInvalidParameter(_) => "SsmInvalidParameter",
         };
         fixed.to_owned()
     }
 
-    /// The HTTP status that goes with the code: 400 for the client's errors, 500 and 503 for the server's.
+    /// The HTTP status that goes with the code: 500 and 503 for those in the table of server errors, 400 for all others,
+    /// also for those that are about capacity in other words (`UnfulfillableCapacity`, `MaxSpotInstanceCountExceeded`, …).
     #[must_use]
     pub fn status(&self) -> u16 {
         match self.code().as_str() {
             "RequestLimitExceeded" | "ServiceUnavailable" | "Unavailable" => 503,
-            "InternalError" | "InternalFailure" | "InsufficientInstanceCapacity" | "InsufficientHostCapacity" => 500,
+            "BandwidthLimitExceeded"
+            | "InsufficientAddressCapacity"
+            | "InsufficientCapacity"
+            | "InsufficientHostCapacity"
+            | "InsufficientInstanceCapacity"
+            | "InsufficientReservedInstanceCapacity"
+            | "InsufficientVolumeCapacity"
+            | "InternalError"
+            | "InternalFailure"
+            | "ServerInternal" => 500,
             _ => 400,
         }
     }

@@ -1,6 +1,6 @@
 //! Owns writing XML. Knows nothing of EC2's shapes.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Write};
 
 use quick_xml::escape::escape;
 
@@ -8,11 +8,22 @@ use quick_xml::escape::escape;
 #[derive(Debug, Default)]
 pub(crate) struct Xml(String);
 
+/// Escapes what is written to it.
+struct Text<'a>(&'a mut String);
+
+impl Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.push_str(&escape(text));
+        Ok(())
+    }
+}
+
 impl Xml {
     /// An element with a text.
     pub(crate) fn leaf(&mut self, name: &str, value: impl Display) {
-        let value = value.to_string();
-        self.0.push_str(&format!("<{name}>{}</{name}>", escape(value.as_str())));
+        self.open(name);
+        self.text(value);
+        self.close(name);
     }
 
     /// An element with a text, or nothing.
@@ -24,9 +35,9 @@ impl Xml {
 
     /// An element with elements.
     pub(crate) fn node(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
-        self.0.push_str(&format!("<{name}>"));
+        self.open(name);
         fill(self);
-        self.0.push_str(&format!("</{name}>"));
+        self.close(name);
     }
 
     /// An element with one `item` per element of `items`, as EC2 writes its sets.
@@ -39,8 +50,9 @@ impl Xml {
     }
 
     /// A text between the elements.
-    pub(crate) fn text(&mut self, value: &str) {
-        self.0.push_str(&escape(value));
+    pub(crate) fn text(&mut self, value: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = write!(Text(&mut self.0), "{value}");
     }
 
     /// What was written apart.
@@ -52,7 +64,15 @@ impl Xml {
     pub(crate) fn document(root: &str, attributes: &str, fill: impl FnOnce(&mut Self)) -> String {
         let mut xml = Self(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root}{attributes}>"));
         fill(&mut xml);
-        xml.0.push_str(&format!("</{root}>"));
+        xml.close(root);
         xml.0
+    }
+
+    fn open(&mut self, name: &str) {
+        self.0.extend(["<", name, ">"]);
+    }
+
+    fn close(&mut self, name: &str) {
+        self.0.extend(["</", name, ">"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Owns the EC2 Query protocol: which action is which, how its parameters are read and its answer is written.
 //! Knows nothing of HTTP; what an action means is the state's.
 
+mod images;
 mod instances;
 mod render;
 mod spec;
@@ -83,6 +84,7 @@ fn action_named(name: &str) -> Result<Action, Refusal> {
         "StartInstances" => instances::start,
         "StopInstances" => instances::stop,
         "TerminateInstances" => instances::terminate,
+        "DescribeImages" => images::describe,
         "CreateLaunchTemplate" => templates::create,
         "CreateLaunchTemplateVersion" => templates::create_version,
         "DescribeLaunchTemplates" => templates::describe,

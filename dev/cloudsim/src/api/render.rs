@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::state::{
-    ACCOUNT, BlockDevice, Instance, LaunchSpec, MetadataOptions, Phase, Profile, ShutdownBehavior, StateChange, TagRow, TagSpec, Tags,
-    Template, TemplateVersion,
+    ACCOUNT, BlockDevice, Instance, LaunchSpec, MetadataOptions, Phase, Profile, ROOT_DEVICE, ShutdownBehavior, SpotOptions, StateChange,
+    TagRow, TagSpec, Tags, Template, TemplateVersion,
 };
 use crate::xml::Xml;
 
@@ -30,6 +30,8 @@ fn instance(xml: &mut Xml, instance: &Instance) {
     xml.leaf("launchTime", time(instance.launched_at));
     xml.leaf("amiLaunchIndex", instance.launch_index);
     xml.maybe("clientToken", instance.client_token.as_ref());
+    xml.maybe("instanceLifecycle", instance.is_spot().then_some("spot"));
+    xml.maybe("spotInstanceRequestId", instance.spot_request_id.as_ref());
     state_reason(xml, instance);
     launch_parts(xml, &instance.spec);
     if let Some((arn, _)) = instance.profile() {
@@ -86,16 +88,29 @@ fn place(xml: &mut Xml, instance: &Instance) {
 
 fn disks(xml: &mut Xml, instance: &Instance) {
     xml.leaf("rootDeviceType", "ebs");
-    xml.leaf("rootDeviceName", "/dev/xvda");
-    let attached = (instance.phase != Phase::Terminated).then_some(&instance.volume);
+    xml.leaf("rootDeviceName", ROOT_DEVICE);
+    let attached = instance.volumes.iter().filter(|_| instance.phase != Phase::Terminated);
     xml.set("blockDeviceMapping", attached, |xml, volume| {
-        xml.leaf("deviceName", "/dev/xvda");
+        xml.leaf("deviceName", &volume.device_name);
         xml.node("ebs", |xml| {
             xml.leaf("volumeId", &volume.id);
             xml.leaf("status", "attached");
-            xml.leaf("deleteOnTermination", true);
+            xml.leaf("deleteOnTermination", volume.delete_on_termination);
         });
     });
+}
+
+/// One item of DescribeImages.
+pub(super) fn image(xml: &mut Xml, id: &String) {
+    xml.leaf("imageId", id);
+    xml.leaf("imageState", "available");
+    xml.leaf("imageType", "machine");
+    xml.leaf("imageOwnerId", ACCOUNT);
+    xml.leaf("architecture", "x86_64");
+    xml.leaf("hypervisor", "xen");
+    xml.leaf("virtualizationType", "hvm");
+    xml.leaf("rootDeviceType", "ebs");
+    xml.leaf("rootDeviceName", ROOT_DEVICE);
 }
 
 /// One item of Start, Stop or TerminateInstances.
@@ -151,6 +166,7 @@ fn template_data(xml: &mut Xml, spec: &LaunchSpec) {
         tags,
         monitoring,
         ebs_optimized,
+        market,
     } = spec;
     xml.maybe("imageId", image_id.as_ref());
     xml.maybe("instanceType", instance_type.as_ref());
@@ -176,6 +192,21 @@ fn template_data(xml: &mut Xml, spec: &LaunchSpec) {
         xml.node("monitoring", |xml| xml.leaf("enabled", enabled));
     }
     xml.maybe("ebsOptimized", *ebs_optimized);
+    if let Some(spot) = market {
+        xml.node("instanceMarketOptions", |xml| spot_market(xml, spot));
+    }
+}
+
+fn spot_market(xml: &mut Xml, spot: &SpotOptions) {
+    xml.leaf("marketType", "spot");
+    if *spot != SpotOptions::default() {
+        xml.node("spotOptions", |xml| {
+            xml.maybe("maxPrice", spot.max_price.as_ref());
+            xml.maybe("spotInstanceType", spot.request_type.as_ref());
+            xml.maybe("validUntil", spot.valid_until.as_ref());
+            xml.maybe("instanceInterruptionBehavior", spot.interruption_behavior.as_ref());
+        });
+    }
 }
 
 fn behavior_name(behavior: ShutdownBehavior) -> &'static str {
@@ -230,11 +261,11 @@ fn tag_set(xml: &mut Xml, tags: &Tags) {
 }
 
 /// One item of DescribeTags.
-pub(super) fn tag_row(xml: &mut Xml, row: &TagRow) {
-    xml.leaf("resourceId", &row.resource_id);
+pub(super) fn tag_row(xml: &mut Xml, row: &TagRow<'_>) {
+    xml.leaf("resourceId", row.resource_id);
     xml.leaf("resourceType", row.resource_type);
-    xml.leaf("key", &row.key);
-    xml.leaf("value", &row.value);
+    xml.leaf("key", row.key);
+    xml.leaf("value", row.value);
 }
 
 fn time(at: Timestamp) -> String {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::query::Params;
 use crate::refusal::Refusal;
-use crate::state::{BlockDevice, LaunchSpec, MetadataOptions, Profile, ShutdownBehavior, TagSpec, Tags};
+use crate::state::{BlockDevice, LaunchSpec, MetadataOptions, Profile, ShutdownBehavior, SpotOptions, TagSpec, Tags};
 
 /// What both RunInstances and launch template data may hold.
 pub(super) fn launch_spec(params: &mut Params) -> Result<LaunchSpec, Refusal> {
@@ -24,6 +24,7 @@ pub(super) fn launch_spec(params: &mut Params) -> Result<LaunchSpec, Refusal> {
         tags: tag_specs(params, &["instance", "volume"])?,
         monitoring: params.structure("Monitoring", |monitoring| monitoring.parsed("Enabled"))?.flatten(),
         ebs_optimized: params.parsed("EbsOptimized")?,
+        market: params.structure("InstanceMarketOptions", market)?,
     })
 }
 
@@ -85,6 +86,26 @@ fn metadata(params: &mut Params) -> Result<MetadataOptions, Refusal> {
         hop_limit,
         tags_enabled: switch(params, "InstanceMetadataTags", "enabled", "disabled")?,
         ipv6_enabled: switch(params, "HttpProtocolIpv6", "enabled", "disabled")?,
+    })
+}
+
+fn market(params: &mut Params) -> Result<SpotOptions, Refusal> {
+    match params.required("MarketType")?.as_str() {
+        "spot" => Ok(params.structure("SpotOptions", spot_options)?.unwrap_or_default()),
+        other => Err(Refusal::UnsupportedOperation(format!("InstanceMarketOptions.MarketType={other}"))),
+    }
+}
+
+fn spot_options(params: &mut Params) -> Result<SpotOptions, Refusal> {
+    let request_type = params.text("SpotInstanceType");
+    if let Some(other) = request_type.as_deref().filter(|kind| *kind != "one-time") {
+        return Err(Refusal::UnsupportedOperation(format!("InstanceMarketOptions.SpotOptions.SpotInstanceType={other}")));
+    }
+    Ok(SpotOptions {
+        max_price: params.text("MaxPrice"),
+        request_type,
+        interruption_behavior: params.text("InstanceInterruptionBehavior"),
+        valid_until: params.text("ValidUntil"),
     })
 }
 

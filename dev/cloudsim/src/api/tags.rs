@@ -9,27 +9,27 @@ use crate::query::Params;
 use crate::refusal::Refusal;
 use crate::state::Cloud;
 
-pub(super) fn create(cloud: &mut Cloud, request: &BTreeMap<String, String>, _now: Timestamp) -> Result<Done, Refusal> {
+pub(super) fn create(cloud: &mut Cloud, request: &BTreeMap<String, String>, now: Timestamp) -> Result<Done, Refusal> {
     let (resources, tags) = read(request, |params| Ok((resources(params)?, spec::tags(params)?)))?;
     if tags.is_empty() {
         return Err(Refusal::MissingParameter("Tag".to_owned()));
     }
-    cloud.create_tags(&resources, &tags)?;
+    cloud.create_tags(&resources, &tags, now)?;
     Ok(succeeded(resources))
 }
 
-pub(super) fn delete(cloud: &mut Cloud, request: &BTreeMap<String, String>, _now: Timestamp) -> Result<Done, Refusal> {
+pub(super) fn delete(cloud: &mut Cloud, request: &BTreeMap<String, String>, now: Timestamp) -> Result<Done, Refusal> {
     let (resources, tags) = read(request, |params| {
         let tags = params.list("Tag", |tag| Ok((tag.required("Key")?, tag.text("Value"))))?;
         Ok((resources(params)?, tags))
     })?;
-    cloud.delete_tags(&resources, &tags)?;
+    cloud.delete_tags(&resources, &tags, now)?;
     Ok(succeeded(resources))
 }
 
-pub(super) fn describe(cloud: &mut Cloud, request: &BTreeMap<String, String>, _now: Timestamp) -> Result<Done, Refusal> {
+pub(super) fn describe(cloud: &mut Cloud, request: &BTreeMap<String, String>, now: Timestamp) -> Result<Done, Refusal> {
     let (filters, paging) = read(request, |params| Ok((filters(params)?, paging(params)?)))?;
-    let page = cloud.describe_tags(&filters, &paging)?;
+    let page = cloud.describe_tags(&filters, &paging, now)?;
     Ok(Done::with(|xml| {
         xml.set("tagSet", &page.items, render::tag_row);
         xml.maybe("nextToken", page.next_token);

@@ -6,6 +6,7 @@ mod imds;
 mod machines;
 pub mod poweroff;
 mod server;
+mod views;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
@@ -35,8 +36,10 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Images by id; the folder goes in front of the guests' PATH.
     pub images: BTreeMap<String, PathBuf>,
-    /// How the cloud behaves; its images are taken from `images`.
+    /// How the cloud behaves; those in `images` are among its images.
     pub settings: Settings,
+    /// How long each answer of EC2 is held back.
+    pub latency: Duration,
     /// From SIGTERM to SIGKILL for a guest's process group.
     pub shutdown_grace: Duration,
     /// Run user data at every boot. On a real image cloud-init runs it at the first boot only, but what it installs (our
@@ -100,7 +103,7 @@ impl Host {
         let unusable = |source| StartError::StateDir { folder: options.state_dir.clone(), source };
         std::fs::create_dir_all(&options.state_dir).map_err(unusable)?;
         options.state_dir = options.state_dir.canonicalize().map_err(unusable)?;
-        options.settings.images = options.images.keys().cloned().collect();
+        options.settings.images.extend(options.images.keys().cloned());
 
         guest::adopt_orphans().map_err(StartError::Orphans)?;
 
@@ -110,6 +113,7 @@ impl Host {
 
         #[expect(clippy::disallowed_methods, reason = "an instance has at most one boot and one shutdown under way")]
         let (commands, received) = mpsc::unbounded_channel();
+        let latency = options.latency;
         let shared = Arc::new(Shared {
             endpoint: Mutex::new(Endpoint::new(options.settings.clone())),
             commands,
@@ -119,7 +123,7 @@ impl Host {
         tokio::spawn(Machines::new(options, url.clone(), shared.clone()).run(received));
         let timer = tokio::spawn(pass_time(shared.clone()));
         let (stop_server, stopped) = oneshot::channel();
-        let server = tokio::spawn(server::serve(listener, shared.clone(), stopped));
+        let server = tokio::spawn(server::serve(listener, shared.clone(), latency, stopped));
         Ok(Self { url, shared, stop_server, server, timer })
     }
 

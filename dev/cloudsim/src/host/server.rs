@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
@@ -16,14 +17,20 @@ use crate::endpoint;
 /// EC2 takes more, but nothing that cloudsim supports needs it.
 const MAX_REQUEST_BYTES: u64 = 1 << 20;
 
-/// Serves until told to stop.
-pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
+/// Serves until told to stop. What EC2 answers is held back for `latency`; it is done when it is asked.
+pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, latency: Duration, stopped: oneshot::Receiver<()>) {
     let ec2_shared = shared.clone();
-    let ec2 = warp::path::end()
-        .and(warp::post())
-        .and(warp::body::content_length_limit(MAX_REQUEST_BYTES))
-        .and(warp::body::bytes())
-        .map(move |body: Bytes| ec2(&ec2_shared, &body));
+    let ec2 = warp::path::end().and(warp::post()).and(warp::body::content_length_limit(MAX_REQUEST_BYTES)).and(warp::body::bytes()).then(
+        move |body: Bytes| {
+            let response = ec2(&ec2_shared, &body);
+            async move {
+                if !latency.is_zero() {
+                    tokio::time::sleep(latency).await;
+                }
+                response
+            }
+        },
+    );
     let routes = ec2.or(admin::routes(shared)).unify();
     let stopped = async {
         let _ = stopped.await;

@@ -1,16 +1,16 @@
-//! Owns what can be asked about instances and tags. Changes nothing.
+//! Owns what can be asked about instances. Changes nothing.
 
 use jiff::Timestamp;
 
-use super::Cloud;
 use super::filter::Filter;
 use super::instance::Instance;
 use super::page::{Page, Paging};
-use super::templates::all_allow;
-use crate::refusal::{IdKind, Refusal};
+use super::records::Seen;
+use super::{Cloud, orders_by};
+use crate::refusal::Refusal;
 
 /// "Expecting a value between 5 and 1000" items a page.
-const PAGE_SIZES: std::ops::RangeInclusive<usize> = 5..=1000;
+pub(super) const PAGE_SIZES: std::ops::RangeInclusive<usize> = 5..=1000;
 
 /// DescribeInstances.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,148 +23,144 @@ pub struct InstanceQuery {
     pub paging: Paging,
 }
 
-/// One tag of one resource, as DescribeTags lists them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TagRow {
-    /// The resource.
-    pub resource_id: String,
-    /// The tag's key.
-    pub key: String,
-    /// The tag's value.
-    pub value: String,
-    /// `instance`, `volume` or `launch-template`.
-    pub resource_type: &'static str,
-}
-
 impl Cloud {
-    /// DescribeInstances: a page of instances in launch order.
+    /// DescribeInstances: a page of instances in launch order, each as it was before the describe lag, also for the filters.
     ///
     /// # Errors
     /// `InvalidInstanceID.…`, also for an instance too new to be listed; an unknown filter; paging.
     pub fn describe_instances(&self, query: &InstanceQuery, now: Timestamp) -> Result<Page<(u64, &Instance)>, Refusal> {
-        if !query.ids.is_empty() && query.paging.max_results.is_some() {
+        let InstanceQuery { ids, filters, paging } = query;
+        if !ids.is_empty() && paging.max_results.is_some() {
             return Err(Refusal::InvalidParameterCombination(
                 "The parameter instancesSet cannot be used with the parameter maxResults".to_owned(),
             ));
         }
-        known_filters(&query.filters)?;
-        let mut found = Vec::new();
-        for (order, instance) in self.candidates(&query.ids, now)? {
-            if all_allow(&query.filters, |filter| allows(filter, instance))? {
-                found.push((order, instance));
-            }
-        }
-        query.paging.cut(found.into_iter(), |(order, _)| format!("{order:020}"), PAGE_SIZES)
+        let tests: Vec<Test<'_>> = filters.iter().map(Test::of).collect::<Result<_, _>>()?;
+        let seen = self.records.seen(now);
+        let found: Box<dyn Iterator<Item = (u64, &Instance)>> =
+            if ids.is_empty() { candidates(seen, &tests, paging.after()?) } else { Box::new(of_ids(seen, ids)?.into_iter()) };
+        let found = found.filter(|(_, instance)| tests.iter().all(|test| test.allows(instance)));
+        paging.cut(found, |(order, _)| *order, PAGE_SIZES)
+    }
+}
+
+/// Those asked for by id, as far as they are listed yet, in launch order.
+fn of_ids<'a>(seen: Seen<'a>, ids: &[String]) -> Result<Vec<(u64, &'a Instance)>, Refusal> {
+    let mut orders = orders_by(ids, |id| seen.order(id))?;
+    orders.sort_unstable();
+    orders.dedup();
+    Ok(orders.into_iter().filter_map(|order| Some((order, seen.get(order)?))).collect())
+}
+
+/// All behind `after` that may pass: by the index of the tag that the fewest have, or else all.
+fn candidates<'a>(seen: Seen<'a>, tests: &[Test<'_>], after: Option<u64>) -> Box<dyn Iterator<Item = (u64, &'a Instance)> + 'a> {
+    let by_tag = tests.iter().filter_map(Test::tag).min_by_key(|(key, values)| seen.count_tagged(key, values));
+    match by_tag {
+        Some((key, values)) => Box::new(seen.tagged(key, values, after)),
+        None => seen.all(after),
+    }
+}
+
+/// A filter that is known.
+#[derive(Debug)]
+struct Test<'a> {
+    filter: &'a Filter,
+    field: Field<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Field<'a> {
+    Tag(&'a str),
+    TagKey,
+    TagValue,
+    Id,
+    Type,
+    StateName,
+    StateCode,
+    Image,
+    ClientToken,
+    Reservation,
+    Subnet,
+    Zone,
+    KeyName,
+    PrivateIp,
+    PrivateDns,
+    Group,
+    Profile,
+    StateReason,
+    Lifecycle,
+    SpotRequest,
+    LaunchTime,
+}
+
+impl<'a> Test<'a> {
+    fn of(filter: &'a Filter) -> Result<Self, Refusal> {
+        let field = Field::named(&filter.name).ok_or_else(|| filter.unknown())?;
+        Ok(Self { filter, field })
     }
 
-    /// Those asked for by id, or all, as far as they are listed yet.
-    fn candidates(&self, ids: &[String], now: Timestamp) -> Result<Vec<(u64, &Instance)>, Refusal> {
-        let all = self.instances.iter().map(|(order, instance)| (*order, instance));
-        if ids.is_empty() {
-            return Ok(all.filter(|(_, instance)| instance.listed_from <= now).collect());
+    /// The tag and the values that the index can be asked for.
+    fn tag(&self) -> Option<(&'a str, &'a [String])> {
+        match self.field {
+            Field::Tag(key) => Some((key, self.filter.literals()?)),
+            _ => None,
         }
-        let mut orders = self.orders_of(ids)?;
-        orders.sort_unstable();
-        orders.dedup();
-        let found: Vec<_> = orders.iter().filter_map(|order| Some((*order, self.instances.get(order)?))).collect();
-        let hidden = found.iter().filter(|(_, instance)| instance.listed_from > now);
-        let missing: Vec<String> = hidden.map(|(_, instance)| instance.id.clone()).collect();
-        if missing.is_empty() { Ok(found) } else { Err(Refusal::NotFound(IdKind::Instance, missing)) }
     }
 
-    /// DescribeTags: a page of tags, by resource and key.
-    ///
-    /// # Errors
-    /// An unknown filter, paging.
-    pub fn describe_tags(&self, filters: &[Filter], paging: &Paging) -> Result<Page<TagRow>, Refusal> {
-        let mut rows = Vec::new();
-        for row in self.tag_rows() {
-            if all_allow(filters, |filter| row.allows(filter))? {
-                rows.push(row);
-            }
+    fn allows(&self, instance: &Instance) -> bool {
+        let spec = &instance.spec;
+        let one = |text: &str| self.filter.allows([text]);
+        let maybe = |text: Option<&str>| self.filter.allows(text);
+        match self.field {
+            Field::Tag(key) => maybe(instance.tags.get(key).map(String::as_str)),
+            Field::TagKey => self.filter.allows(instance.tags.keys().map(String::as_str)),
+            Field::TagValue => self.filter.allows(instance.tags.values().map(String::as_str)),
+            Field::Id => one(&instance.id),
+            Field::Type => one(instance.instance_type()),
+            Field::StateName => one(instance.phase.name()),
+            Field::StateCode => one(&instance.phase.code().to_string()),
+            Field::Image => one(instance.image_id()),
+            Field::ClientToken => maybe(instance.client_token.as_deref()),
+            Field::Reservation => one(&instance.reservation_id),
+            Field::Subnet => maybe(spec.subnet_id.as_deref()),
+            Field::Zone => one(&instance.zone),
+            Field::KeyName => maybe(spec.key_name.as_deref()),
+            Field::PrivateIp => one(&instance.private_ip),
+            Field::PrivateDns => one(&instance.private_dns()),
+            Field::Group => self.filter.allows(spec.security_group_ids.iter().map(String::as_str)),
+            Field::Profile => maybe(instance.profile().map(|(arn, _)| arn).as_deref()),
+            Field::StateReason => maybe(instance.reason.as_ref().map(|reason| reason.code)),
+            Field::Lifecycle => maybe(instance.is_spot().then_some("spot")),
+            Field::SpotRequest => maybe(instance.spot_request_id.as_deref()),
+            Field::LaunchTime => one(&instance.launched_at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
         }
-        rows.sort();
-        paging.cut(rows.into_iter(), |row| format!("{} {}", row.resource_id, row.key), PAGE_SIZES)
     }
+}
 
-    fn tag_rows(&self) -> impl Iterator<Item = TagRow> {
-        let instances = self.instances().map(|instance| (&instance.id, &instance.tags, "instance"));
-        let volumes = self.instances().map(|instance| (&instance.volume.id, &instance.volume.tags, "volume"));
-        let templates = self.templates.values().map(|template| (&template.id, &template.tags, "launch-template"));
-        instances.chain(volumes).chain(templates).flat_map(|(id, tags, resource_type)| {
-            tags.iter().map(move |(key, value)| TagRow { resource_id: id.clone(), key: key.clone(), value: value.clone(), resource_type })
+impl<'a> Field<'a> {
+    fn named(name: &'a str) -> Option<Self> {
+        Some(match name {
+            "tag-key" => Self::TagKey,
+            "tag-value" => Self::TagValue,
+            "instance-id" => Self::Id,
+            "instance-type" => Self::Type,
+            "instance-state-name" => Self::StateName,
+            "instance-state-code" => Self::StateCode,
+            "image-id" => Self::Image,
+            "client-token" => Self::ClientToken,
+            "reservation-id" => Self::Reservation,
+            "subnet-id" => Self::Subnet,
+            "availability-zone" => Self::Zone,
+            "key-name" => Self::KeyName,
+            "private-ip-address" => Self::PrivateIp,
+            "private-dns-name" => Self::PrivateDns,
+            "instance.group-id" => Self::Group,
+            "iam-instance-profile.arn" => Self::Profile,
+            "state-reason-code" => Self::StateReason,
+            "instance-lifecycle" => Self::Lifecycle,
+            "spot-instance-request-id" => Self::SpotRequest,
+            "launch-time" => Self::LaunchTime,
+            _ => Self::Tag(name.strip_prefix("tag:")?),
         })
-    }
-}
-
-impl TagRow {
-    fn allows(&self, filter: &Filter) -> Result<bool, Refusal> {
-        if let Some(key) = filter.name.strip_prefix("tag:") {
-            return Ok(self.key == key && filter.allows([self.value.as_str()]));
-        }
-        let field = match filter.name.as_str() {
-            "key" => self.key.as_str(),
-            "value" => self.value.as_str(),
-            "resource-id" => self.resource_id.as_str(),
-            "resource-type" => self.resource_type,
-            _ => return Err(filter.unknown()),
-        };
-        Ok(filter.allows([field]))
-    }
-}
-
-/// An unknown filter is refused also when there is no instance to ask it of.
-fn known_filters(filters: &[Filter]) -> Result<(), Refusal> {
-    let known = |filter: &&Filter| {
-        filter.name.starts_with("tag:") || matches!(filter.name.as_str(), "tag-key" | "tag-value") || FIELDS.contains(&filter.name.as_str())
-    };
-    match filters.iter().find(|filter| !known(filter)) {
-        Some(unknown) => Err(unknown.unknown()),
-        None => Ok(()),
-    }
-}
-
-const FIELDS: [&str; 15] = [
-    "instance-id",
-    "instance-type",
-    "instance-state-name",
-    "instance-state-code",
-    "image-id",
-    "client-token",
-    "reservation-id",
-    "subnet-id",
-    "availability-zone",
-    "key-name",
-    "private-ip-address",
-    "private-dns-name",
-    "instance.group-id",
-    "iam-instance-profile.arn",
-    "state-reason-code",
-];
-
-fn allows(filter: &Filter, instance: &Instance) -> Result<bool, Refusal> {
-    if let Some(answer) = filter.allows_tags(&instance.tags) {
-        return Ok(answer);
-    }
-    let spec = &instance.spec;
-    let one = |text: &str| Ok(filter.allows([text]));
-    let maybe = |text: Option<&str>| Ok(filter.allows(text));
-    match filter.name.as_str() {
-        "instance-id" => one(&instance.id),
-        "instance-type" => one(instance.instance_type()),
-        "instance-state-name" => one(instance.phase.name()),
-        "instance-state-code" => one(&instance.phase.code().to_string()),
-        "image-id" => one(instance.image_id()),
-        "client-token" => maybe(instance.client_token.as_deref()),
-        "reservation-id" => one(&instance.reservation_id),
-        "subnet-id" => maybe(spec.subnet_id.as_deref()),
-        "availability-zone" => one(&instance.zone),
-        "key-name" => maybe(spec.key_name.as_deref()),
-        "private-ip-address" => one(&instance.private_ip),
-        "private-dns-name" => one(&instance.private_dns()),
-        "instance.group-id" => Ok(filter.allows(spec.security_group_ids.iter().map(String::as_str))),
-        "iam-instance-profile.arn" => maybe(instance.profile().map(|(arn, _)| arn).as_deref()),
-        "state-reason-code" => maybe(instance.reason.as_ref().map(|reason| reason.code)),
-        _ => Err(filter.unknown()),
     }
 }

@@ -18,6 +18,12 @@ impl Filter {
         texts.into_iter().any(|text| self.values.iter().any(|pattern| matches(pattern, text)))
     }
 
+    /// The values, if there is no wildcard in any of them.
+    pub(super) fn literals(&self) -> Option<&[String]> {
+        let literal = |value: &String| !value.contains(['*', '?', '\\']);
+        self.values.iter().all(literal).then_some(&self.values)
+    }
+
     /// The answer for `tag:KEY`, `tag-key` and `tag-value`; `None` when the filter is not about tags.
     pub(super) fn allows_tags(&self, tags: &Tags) -> Option<bool> {
         if let Some(key) = self.name.strip_prefix("tag:") {

@@ -1,12 +1,12 @@
 //! Owns one instance: what it is made from and which state it is in. Knows nothing of other instances or of requests.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::spec::{LaunchSpec, Profile, ShutdownBehavior};
 use super::tags::Tags;
 
-/// EC2's type when a launch names none.
-pub(super) const DEFAULT_TYPE: &str = "m1.small";
 /// Families before Nitro: their metadata service shows tags as they were at the last start.
 const XEN_FAMILIES: [&str; 15] = ["t1", "t2", "m1", "m2", "m3", "m4", "c1", "c3", "c4", "r3", "r4", "i2", "d2", "x1", "x1e"];
 
@@ -92,13 +92,27 @@ impl StateReason {
             transition: String::new(),
         }
     }
+
+    pub(super) fn spot_termination(now: Timestamp) -> Self {
+        Self {
+            code: "Server.SpotInstanceTermination",
+            message: "Server.SpotInstanceTermination: Spot instance termination",
+            transition: format!("Service initiated ({} GMT)", now.strftime("%Y-%m-%d %H:%M:%S")),
+        }
+    }
 }
 
-/// An instance's root disk.
+/// A disk of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
     /// `vol-…`
     pub id: String,
+    /// Such as `/dev/xvda`, the root disk's.
+    pub device_name: String,
+    /// In GiB; `None` is the image's own size.
+    pub size_gib: Option<u32>,
+    /// Whether it goes with the instance.
+    pub delete_on_termination: bool,
     /// Its tags.
     pub tags: Tags,
 }
@@ -115,13 +129,15 @@ pub struct Instance {
     /// Place within its launch, from 0.
     pub launch_index: u32,
     /// What it is made from, template and overrides together.
-    pub spec: LaunchSpec,
+    pub spec: Arc<LaunchSpec>,
+    /// `sir-…`, of a spot instance.
+    pub spot_request_id: Option<String>,
     /// Its tags now.
     pub tags: Tags,
     /// Its tags when it last started.
     pub tags_at_start: Tags,
-    /// Its root disk.
-    pub volume: Volume,
+    /// Its disks, the root disk first.
+    pub volumes: Vec<Volume>,
     /// The Availability Zone.
     pub zone: String,
     /// An address in 10.0.0.0/8.
@@ -132,8 +148,12 @@ pub struct Instance {
     pub reason: Option<StateReason>,
     /// `LaunchTime`: the launch or the latest start.
     pub launched_at: Timestamp,
-    /// From when DescribeInstances lists it.
-    pub listed_from: Timestamp,
+    /// The launch.
+    pub created_at: Timestamp,
+    /// When the spot market will take it, once that is announced.
+    pub interrupted_at: Option<Timestamp>,
+    /// Since when it is said to be at elevated risk of interruption.
+    pub rebalance_since: Option<Timestamp>,
     /// Whether it was switched on before.
     pub booted_before: bool,
     /// When the phase goes on by itself.
@@ -144,7 +164,7 @@ impl Instance {
     /// `InstanceType`
     #[must_use]
     pub fn instance_type(&self) -> &str {
-        self.spec.instance_type.as_deref().unwrap_or(DEFAULT_TYPE)
+        self.spec.type_name()
     }
 
     /// `ImageId`
@@ -153,10 +173,16 @@ impl Instance {
         self.spec.image_id.as_deref().unwrap_or_default()
     }
 
-    /// What a power-off by the guest leads to.
+    /// Whether it was bought on the spot market.
+    #[must_use]
+    pub fn is_spot(&self) -> bool {
+        self.spec.market.is_some()
+    }
+
+    /// What a power-off by the guest leads to. A one-time spot instance cannot be stopped, by whomever.
     #[must_use]
     pub fn shutdown_behavior(&self) -> ShutdownBehavior {
-        self.spec.shutdown_behavior.unwrap_or_default()
+        if self.is_spot() { ShutdownBehavior::Terminate } else { self.spec.shutdown_behavior.unwrap_or_default() }
     }
 
     /// `PrivateDnsName`

@@ -1,11 +1,15 @@
 //! Owns RunInstances: token, template, overrides, capacity, new instances. Knows nothing of how a request is written.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::Cloud;
-use super::instance::{Instance, Phase, StateReason, Volume};
+use super::instance::{Instance, Phase, StateReason};
 use super::spec::{LaunchSpec, TagSpec};
 use super::templates::Version;
+use super::timers::Timer;
+use crate::ids;
 use crate::refusal::Refusal;
 
 /// EC2 has quotas by vCPU instead; this only keeps a slip of the pen from filling the memory.
@@ -60,14 +64,15 @@ impl Cloud {
         }
         let count = check_counts(&request)?;
         let (mut spec, origin) = self.resolve(&request)?;
+        spec = self.with_image(spec)?;
         spec.check(&self.settings.images)?;
         spec.tags.extend(origin);
         let zone = self.zone_of(&spec);
-        let room = self.room_for(type_of(&spec));
+        let room = self.room_for(&spec);
         if room < request.min_count {
-            return Err(Refusal::InsufficientInstanceCapacity(type_of(&spec).to_owned(), zone));
+            return Err(spec.no_room(&zone));
         }
-        let launched = self.make(count.min(room), &spec, &zone, request.token.as_ref(), now);
+        let launched = self.make(count.min(room), &Arc::new(spec), &zone, request.token.as_ref(), now);
         self.launches.keep(request.token.clone(), request, launched.clone());
         Ok(launched)
     }
@@ -102,7 +107,7 @@ impl Cloud {
         spec.zone.clone().unwrap_or_else(of_subnet)
     }
 
-    fn make(&mut self, count: u32, spec: &LaunchSpec, zone: &str, token: Option<&String>, now: Timestamp) -> Launched {
+    fn make(&mut self, count: u32, spec: &Arc<LaunchSpec>, zone: &str, token: Option<&String>, now: Timestamp) -> Launched {
         let reservation_id = self.fresh_id("r-");
         let mut instance_ids = Vec::new();
         for launch_index in 0..count {
@@ -117,41 +122,41 @@ impl Cloud {
         Launched { reservation_id, instance_ids }
     }
 
-    fn instance_from(&mut self, spec: &LaunchSpec, now: Timestamp) -> Instance {
+    fn instance_from(&mut self, spec: &Arc<LaunchSpec>, now: Timestamp) -> Instance {
         let tags = spec.tags_for("instance");
-        let volume = Volume { id: self.fresh_id("vol-"), tags: spec.tags_for("volume") };
-        let [_, b, c, d] = u32::try_from(self.next + 10).unwrap_or_default().to_be_bytes();
+        let mut volumes = spec.volumes();
+        for volume in &mut volumes {
+            volume.id = self.fresh_id("vol-");
+        }
+        let [_, b, c, d] = u32::try_from(self.records.next() + 10).unwrap_or_default().to_be_bytes();
         Instance {
             id: self.fresh_id("i-"),
             reservation_id: String::new(),
             client_token: None,
             launch_index: 0,
             spec: spec.clone(),
+            spot_request_id: spec.market.as_ref().map(|_| ids::fresh_spot_request(&mut self.rng)),
             tags_at_start: tags.clone(),
             tags,
-            volume,
+            volumes,
             zone: String::new(),
             private_ip: format!("10.{b}.{c}.{d}"),
             phase: Phase::Pending,
             reason: Some(StateReason::pending()),
             launched_at: now,
-            listed_from: now + self.settings.describe_lag,
+            created_at: now,
+            interrupted_at: None,
+            rebalance_since: None,
             booted_before: false,
             due: None,
         }
     }
 
     fn admit(&mut self, instance: Instance, now: Timestamp) {
-        let order = self.next;
-        self.next += 1;
-        self.order.insert(instance.id.clone(), order);
-        self.instances.insert(order, instance);
-        self.wake_at(order, now + self.settings.pending_delay);
+        let due = now + self.settings.pending_delay;
+        let order = self.records.insert(Instance { due: Some(due), ..instance });
+        self.timers.insert(due, order, Timer::Phase);
     }
-}
-
-fn type_of(spec: &LaunchSpec) -> &str {
-    spec.instance_type.as_deref().unwrap_or(super::instance::DEFAULT_TYPE)
 }
 
 fn check_counts(request: &LaunchRequest) -> Result<u32, Refusal> {

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::instance::{Phase, StateReason};
+use super::instance::{Instance, Phase, StateReason};
 use super::spec::ShutdownBehavior;
+use super::timers::Timer;
 use super::{Boot, Cloud, Effect};
 use crate::refusal::Refusal;
 
@@ -30,15 +31,16 @@ impl Cloud {
         use Phase::{Pending, Running, Stopped};
         let orders = self.orders_in(ids, &[Stopped, Running, Pending], "started")?;
         let stopped: Vec<u64> = orders.iter().copied().filter(|order| self.phase(*order) == Some(Stopped)).collect();
-        self.check_room(&stopped)?;
-        let changes = self.change(&orders, Stopped, Pending);
+        let instances: Vec<_> = stopped.iter().filter_map(|order| self.records.get(*order)).collect();
+        self.check_room(&instances)?;
+        let changes = self.change(&orders, Stopped, Pending, now);
         for order in stopped {
-            if let Some(instance) = self.instances.get_mut(&order) {
+            self.records.edit(order, now, |instance| {
                 instance.launched_at = now;
                 instance.tags_at_start = instance.tags.clone();
                 instance.reason = Some(StateReason::pending());
-            }
-            self.wake_at(order, now + self.settings.pending_delay);
+            });
+            self.wake_at(order, now + self.settings.pending_delay, now);
         }
         Ok((changes, Vec::new()))
     }
@@ -46,11 +48,15 @@ impl Cloud {
     /// StopInstances. Those stopped or stopping stay as they are.
     ///
     /// # Errors
-    /// `InvalidInstanceID.…`, `IncorrectInstanceState`; then nothing was stopped.
+    /// `InvalidInstanceID.…`, `IncorrectInstanceState`, `UnsupportedOperation` for a spot instance; then nothing was stopped.
     pub fn stop_instances(&mut self, ids: &[String], force: bool, now: Timestamp) -> Changed {
         use Phase::{Running, Stopped, Stopping};
         let orders = self.orders_in(ids, &[Running, Stopping, Stopped], "stopped")?;
-        Ok(self.switch_off(&orders, &[Running], Stopping, force, &StateReason::user_initiated(now)))
+        let spot = ids.iter().zip(&orders).find(|(_, order)| self.records.get(**order).is_some_and(Instance::is_spot));
+        if let Some((id, _)) = spot {
+            return Err(Refusal::OneTimeSpotInstance(id.clone()));
+        }
+        Ok(self.switch_off(&orders, &[Running], Stopping, force, &StateReason::user_initiated(now), now))
     }
 
     /// TerminateInstances. "Terminating an instance more than once succeeds."
@@ -61,31 +67,35 @@ impl Cloud {
         use Phase::{Pending, Running, ShuttingDown, Stopped, Stopping};
         let orders = self.orders_of(ids)?;
         let reason = StateReason::user_initiated(now);
-        Ok(self.switch_off(&orders, &[Pending, Running, Stopping, Stopped], ShuttingDown, false, &reason))
+        Ok(self.switch_off(&orders, &[Pending, Running, Stopping, Stopped], ShuttingDown, false, &reason, now))
     }
 
     /// The guest shut its operating system down: its shutdown behaviour applies.
-    pub fn guest_powered_off(&mut self, id: &str) -> Vec<Effect> {
-        let Some(order) = self.order.get(id).copied() else {
-            return Vec::new();
-        };
-        let to = match self.instance(id).map(super::Instance::shutdown_behavior) {
+    pub fn guest_powered_off(&mut self, id: &str, now: Timestamp) -> Vec<Effect> {
+        self.records.order(id).map(|order| self.power_off(order, now)).unwrap_or_default()
+    }
+
+    pub(super) fn power_off(&mut self, order: u64, now: Timestamp) -> Vec<Effect> {
+        let to = match self.records.get(order).map(Instance::shutdown_behavior) {
             Some(ShutdownBehavior::Terminate) => Phase::ShuttingDown,
             _ => Phase::Stopping,
         };
-        self.switch_off(&[order], &[Phase::Running], to, false, &StateReason::instance_initiated()).1
+        self.switch_off(&[order], &[Phase::Running], to, false, &StateReason::instance_initiated(), now).1
     }
 
     /// Nothing of the guest is left, as [`Effect::Shutdown`] asked for.
     pub fn guest_ended(&mut self, id: &str, now: Timestamp) {
-        let Some(order) = self.order.get(id).copied() else {
-            return;
-        };
+        if let Some(order) = self.records.order(id) {
+            self.ended(order, now);
+        }
+    }
+
+    fn ended(&mut self, order: u64, now: Timestamp) {
         match self.phase(order) {
-            Some(Phase::Stopping) => self.set_phase(order, Phase::Stopped),
+            Some(Phase::Stopping) => self.set_phase(order, Phase::Stopped, now),
             Some(Phase::ShuttingDown) => {
-                self.set_phase(order, Phase::Terminated);
-                self.wake_at(order, now + self.settings.terminated_visible);
+                self.set_phase(order, Phase::Terminated, now);
+                self.wake_at(order, now + self.settings.terminated_visible, now);
             }
             _ => {}
         }
@@ -94,44 +104,55 @@ impl Cloud {
     /// When [`Self::tick`] next has something to do.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(at, _)| *at)
+        self.timers.next()
     }
 
     /// Lets the time until `now` pass.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
         let mut effects = Vec::new();
-        while let Some((at, order)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
-            self.timers.pop_first();
-            // A timer of a phase that has ended since is no longer the instance's own.
-            if self.instances.get(&order).is_some_and(|instance| instance.due == Some(at)) {
-                effects.extend(self.advance(order, at));
-            }
+        while let Some((at, order, timer)) = self.timers.pop(now) {
+            effects.extend(match timer {
+                Timer::Phase => self.advance(order, at),
+                Timer::Interruption => self.end_by_interruption(order, at),
+                Timer::Guest => self.guest_acts(order, at),
+                Timer::GuestGone => {
+                    self.ended(order, at);
+                    Vec::new()
+                }
+            });
         }
+        self.records.forget(now);
         effects
     }
 
-    fn advance(&mut self, order: u64, at: Timestamp) -> Option<Effect> {
-        match self.phase(order)? {
-            Phase::Pending => {
-                self.set_phase(order, Phase::Running);
-                self.instances.get_mut(&order)?.reason = None;
-                self.wake_at(order, at + self.settings.boot_delay);
-                None
+    fn advance(&mut self, order: u64, at: Timestamp) -> Vec<Effect> {
+        // A timer of a phase that has ended since is no longer the instance's own.
+        let phase = self.records.get(order).filter(|instance| instance.due == Some(at)).map(|instance| instance.phase);
+        match phase {
+            Some(Phase::Pending) => {
+                self.set_phase(order, Phase::Running, at);
+                self.records.edit(order, at, |instance| instance.reason = None);
+                let delay = self.boot_delay();
+                self.wake_at(order, at + delay, at);
             }
-            Phase::Running => self.boot(order),
-            Phase::Terminated => {
-                let instance = self.instances.remove(&order)?;
-                self.order.remove(&instance.id);
-                None
-            }
-            Phase::ShuttingDown | Phase::Stopping | Phase::Stopped => None,
+            Some(Phase::Running) => return self.boot(order, at).into_iter().collect(),
+            Some(Phase::Terminated) => self.records.remove(order, at),
+            Some(Phase::ShuttingDown | Phase::Stopping | Phase::Stopped) | None => {}
         }
+        Vec::new()
     }
 
-    fn boot(&mut self, order: u64) -> Option<Effect> {
-        let instance = self.instances.get_mut(&order)?;
-        instance.due = None;
-        let first = !std::mem::replace(&mut instance.booted_before, true);
+    /// Switches the machine on; a simulated guest needs no one outside for that.
+    fn boot(&mut self, order: u64, at: Timestamp) -> Option<Effect> {
+        let first = self.records.edit(order, at, |instance| {
+            instance.due = None;
+            !std::mem::replace(&mut instance.booted_before, true)
+        })?;
+        if let Some(simulation) = self.settings.simulation.clone() {
+            self.boot_guest(order, &simulation, at);
+            return None;
+        }
+        let instance = self.records.get(order)?;
         Some(Effect::Boot(Boot {
             instance_id: instance.id.clone(),
             image_id: instance.image_id().to_owned(),
@@ -140,27 +161,36 @@ impl Cloud {
         }))
     }
 
+    /// Switches the machine off; a simulated guest is gone at once, which the state shows when the time next passes.
+    fn end_guest(&mut self, order: u64, force: bool, now: Timestamp) -> Option<Effect> {
+        if self.settings.simulation.is_some() {
+            self.guests.remove(&order);
+            self.timers.insert(now, order, Timer::GuestGone);
+            return None;
+        }
+        Some(Effect::Shutdown { instance_id: self.records.get(order)?.id.clone(), force })
+    }
+
     /// Takes those in a phase of `from` to `to`; the others are only reported.
-    fn switch_off(
+    pub(super) fn switch_off(
         &mut self,
         orders: &[u64],
         from: &[Phase],
         to: Phase,
         force: bool,
         reason: &StateReason,
+        now: Timestamp,
     ) -> (Vec<StateChange>, Vec<Effect>) {
         let mut changes = Vec::new();
         let mut effects = Vec::new();
         for order in orders {
             let previous = self.phase(*order);
             if previous.is_some_and(|phase| from.contains(&phase)) {
-                self.set_phase(*order, to);
-                if let Some(instance) = self.instances.get_mut(order) {
-                    instance.reason = Some(reason.clone());
-                    // A guest that is already being switched off ends both times by its one end.
-                    if previous != Some(Phase::Stopping) {
-                        effects.push(Effect::Shutdown { instance_id: instance.id.clone(), force });
-                    }
+                self.set_phase(*order, to, now);
+                self.records.edit(*order, now, |instance| instance.reason = Some(reason.clone()));
+                // A guest that is already being switched off ends both times by its one end.
+                if previous != Some(Phase::Stopping) {
+                    effects.extend(self.end_guest(*order, force, now));
                 }
             }
             changes.extend(self.report(*order, previous));
@@ -168,12 +198,12 @@ impl Cloud {
         (changes, effects)
     }
 
-    fn change(&mut self, orders: &[u64], from: Phase, to: Phase) -> Vec<StateChange> {
+    fn change(&mut self, orders: &[u64], from: Phase, to: Phase, now: Timestamp) -> Vec<StateChange> {
         let mut changes = Vec::new();
         for order in orders {
             let previous = self.phase(*order);
             if previous == Some(from) {
-                self.set_phase(*order, to);
+                self.set_phase(*order, to, now);
             }
             changes.extend(self.report(*order, previous));
         }
@@ -181,7 +211,7 @@ impl Cloud {
     }
 
     fn report(&self, order: u64, previous: Option<Phase>) -> Option<StateChange> {
-        let instance = self.instances.get(&order)?;
+        let instance = self.records.get(order)?;
         Some(StateChange { instance_id: instance.id.clone(), previous: previous?, current: instance.phase })
     }
 
@@ -195,34 +225,20 @@ impl Cloud {
         Ok(orders)
     }
 
-    fn check_room(&self, orders: &[u64]) -> Result<(), Refusal> {
-        let instances = || orders.iter().filter_map(|order| self.instances.get(order));
-        for instance in instances() {
-            let kind = instance.instance_type();
-            let wanted = instances().filter(|other| other.instance_type() == kind).count();
-            if usize::try_from(self.room_for(kind)).is_ok_and(|room| room < wanted) {
-                return Err(Refusal::InsufficientInstanceCapacity(kind.to_owned(), instance.zone.clone()));
-            }
-        }
-        Ok(())
-    }
-
     fn phase(&self, order: u64) -> Option<Phase> {
-        self.instances.get(&order).map(|instance| instance.phase)
+        self.records.get(order).map(|instance| instance.phase)
     }
 
-    fn set_phase(&mut self, order: u64, phase: Phase) {
-        if let Some(instance) = self.instances.get_mut(&order) {
+    fn set_phase(&mut self, order: u64, phase: Phase, now: Timestamp) {
+        self.records.edit(order, now, |instance| {
             instance.phase = phase;
             instance.due = None;
-        }
+        });
     }
 
     /// Lets the instance's phase go on at `at`.
-    pub(super) fn wake_at(&mut self, order: u64, at: Timestamp) {
-        if let Some(instance) = self.instances.get_mut(&order) {
-            instance.due = Some(at);
-            self.timers.insert((at, order));
-        }
+    fn wake_at(&mut self, order: u64, at: Timestamp, now: Timestamp) {
+        self.records.edit(order, now, |instance| instance.due = Some(at));
+        self.timers.insert(at, order, Timer::Phase);
     }
 }

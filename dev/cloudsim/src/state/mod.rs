@@ -1,76 +1,60 @@
 //! Owns what the cloud holds and how it changes: pure and synchronous. Must not know tokio, HTTP, processes or a clock;
 //! time is an argument, randomness is seeded, and what has to be done outside comes out as [`Effect`]s.
 
+mod capacity;
 mod describe;
+mod describe_tags;
 mod filter;
+mod guests;
+mod images;
 mod instance;
+mod interruption;
 mod launch;
 mod lifecycle;
+mod market;
 mod page;
+mod parameters;
+mod records;
+mod settings;
 mod spec;
+mod tag_index;
 mod tags;
 mod templates;
+mod timers;
 mod tokens;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use jiff::{SignedDuration, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::ids;
 use crate::refusal::{IdKind, Refusal};
 
-pub use describe::{InstanceQuery, TagRow};
+pub use capacity::{Capacity, UnknownOffering};
+pub use describe::InstanceQuery;
+pub use describe_tags::TagRow;
 pub use filter::Filter;
 pub use instance::{Instance, Phase, StateReason, Volume};
+pub use interruption::NotInterruptible;
 pub use launch::{LaunchRequest, Launched, TemplateRef};
 pub use lifecycle::StateChange;
+pub use market::SpotOptions;
 pub use page::{Page, Paging};
+pub use settings::{Settings, Simulation};
+pub(crate) use spec::ROOT_DEVICE;
 pub use spec::{BlockDevice, LaunchSpec, MetadataOptions, Profile, ShutdownBehavior, TagSpec};
 pub use tags::Tags;
 pub use templates::{NewTemplate, NewVersion, Template, TemplateQuery, TemplateVersion, VersionQuery};
 
+use guests::Guest;
+use parameters::Parameters;
+use records::Records;
+use timers::Timers;
 use tokens::Tokens;
 
 /// The account that owns everything here.
 pub const ACCOUNT: &str = "123456789012";
-
-/// How the simulated cloud behaves.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The region, such as `us-east-1`.
-    pub region: String,
-    /// Images that exist.
-    pub images: BTreeSet<String>,
-    /// From the launch (or start) to `running`.
-    pub pending_delay: SignedDuration,
-    /// From `running` to the guest's first process.
-    pub boot_delay: SignedDuration,
-    /// By how much DescribeInstances trails launches ("Eventual consistency in the Amazon EC2 API").
-    pub describe_lag: SignedDuration,
-    /// How long a terminated instance stays visible; EC2 says "a short while", in practice an hour.
-    pub terminated_visible: SignedDuration,
-    /// Whether requests are throttled as EC2 does it, by token buckets.
-    pub throttle: bool,
-    /// The seed of all ids.
-    pub seed: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            region: "us-east-1".to_owned(),
-            images: BTreeSet::new(),
-            pending_delay: SignedDuration::from_secs(1),
-            boot_delay: SignedDuration::ZERO,
-            describe_lag: SignedDuration::ZERO,
-            terminated_visible: SignedDuration::from_hours(1),
-            throttle: false,
-            seed: 0,
-        }
-    }
-}
 
 /// What the world outside has to do. Effects are to be performed in the order they come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,13 +88,13 @@ pub struct Boot {
 pub struct Cloud {
     settings: Settings,
     rng: StdRng,
-    /// By launch order, which is also the order of listing.
-    instances: BTreeMap<u64, Instance>,
-    order: HashMap<String, u64>,
-    next: u64,
-    timers: BTreeSet<(Timestamp, u64)>,
+    records: Records,
+    timers: Timers,
+    /// Simulated guests that are up, by the order of their instance.
+    guests: HashMap<u64, Guest>,
     templates: BTreeMap<String, Template>,
-    capacity: BTreeMap<String, u32>,
+    parameters: Parameters,
+    capacity: Capacity,
     launches: Tokens<LaunchRequest, Launched>,
     new_templates: Tokens<NewTemplate, String>,
     new_versions: Tokens<NewVersion, (String, u64)>,
@@ -122,13 +106,13 @@ impl Cloud {
     pub fn new(settings: Settings) -> Self {
         Self {
             rng: StdRng::seed_from_u64(settings.seed),
+            records: Records::new(settings.describe_lag),
+            parameters: Parameters::from(settings.parameters.clone()),
             settings,
-            instances: BTreeMap::new(),
-            order: HashMap::new(),
-            next: 0,
-            timers: BTreeSet::new(),
+            timers: Timers::default(),
+            guests: HashMap::new(),
             templates: BTreeMap::new(),
-            capacity: BTreeMap::new(),
+            capacity: Capacity::default(),
             launches: Tokens::default(),
             new_templates: Tokens::default(),
             new_versions: Tokens::default(),
@@ -143,34 +127,13 @@ impl Cloud {
 
     /// All instances that are still visible, in launch order, whatever the describe lag.
     pub fn instances(&self) -> impl Iterator<Item = &Instance> {
-        self.instances.values()
+        self.records.iter()
     }
 
-    /// The instance of this id.
+    /// The instance of this id, whatever the describe lag.
     #[must_use]
     pub fn instance(&self, id: &str) -> Option<&Instance> {
-        self.instances.get(self.order.get(id)?)
-    }
-
-    /// How many instances of each type may be live at once; types not named are unlimited.
-    pub fn set_capacity(&mut self, capacity: BTreeMap<String, u32>) {
-        self.capacity = capacity;
-    }
-
-    /// The limits set by [`Self::set_capacity`].
-    #[must_use]
-    pub fn capacity(&self) -> &BTreeMap<String, u32> {
-        &self.capacity
-    }
-
-    /// How many more instances of this type there is room for.
-    fn room_for(&self, instance_type: &str) -> u32 {
-        let Some(limit) = self.capacity.get(instance_type) else {
-            return u32::MAX;
-        };
-        let takes_room = |instance: &&Instance| instance.phase.takes_room() && instance.instance_type() == instance_type;
-        let taken = self.instances().filter(takes_room).count();
-        limit.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
+        self.records.get(self.records.order(id)?)
     }
 
     fn fresh_id(&mut self, prefix: &str) -> String {
@@ -182,13 +145,22 @@ impl Cloud {
         uuid::Builder::from_random_bytes(self.rng.random()).into_uuid().to_string()
     }
 
-    /// The orders of these ids, as one call's `InstanceId` list: one bad id fails all.
+    /// The orders of these ids, as one call's `InstanceId` list.
     fn orders_of(&self, ids: &[String]) -> Result<Vec<u64>, Refusal> {
-        ids::check_form(IdKind::Instance, ids)?;
-        let missing: Vec<String> = ids.iter().filter(|id| !self.order.contains_key(*id)).cloned().collect();
-        if !missing.is_empty() {
-            return Err(Refusal::NotFound(IdKind::Instance, missing));
-        }
-        Ok(ids.iter().filter_map(|id| self.order.get(id).copied()).collect())
+        orders_by(ids, |id| self.records.order(id))
     }
+}
+
+/// The orders of these ids, as `order` has them: one bad id fails all.
+fn orders_by(ids: &[String], order: impl Fn(&str) -> Option<u64>) -> Result<Vec<u64>, Refusal> {
+    ids::check_form(IdKind::Instance, ids)?;
+    let mut orders = Vec::with_capacity(ids.len());
+    let mut missing = Vec::new();
+    for id in ids {
+        match order(id) {
+            Some(order) => orders.push(order),
+            None => missing.push(id.clone()),
+        }
+    }
+    if missing.is_empty() { Ok(orders) } else { Err(Refusal::NotFound(IdKind::Instance, missing)) }
 }

@@ -1,5 +1,8 @@
 //! Owns paging: cutting an ordered list into pages, and the tokens between them. Knows nothing of what is listed.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -29,19 +32,27 @@ impl Paging {
     ///
     /// # Errors
     /// `InvalidNextToken`; `InvalidParameterValue` when MaxResults is outside `allowed`.
-    pub(super) fn cut<T>(
+    pub(super) fn cut<T, K: Ord + Display + FromStr>(
         &self,
         items: impl Iterator<Item = T>,
-        key: impl Fn(&T) -> String,
+        key: impl Fn(&T) -> K,
         allowed: std::ops::RangeInclusive<usize>,
     ) -> Result<Page<T>, Refusal> {
         let limit = self.limit(&allowed)?;
-        let after = self.next_token.as_deref().map(decode).transpose()?;
+        let after: Option<K> = self.after()?;
         let mut rest = items.filter(|item| after.as_ref().is_none_or(|after| key(item) > *after)).peekable();
         let items: Vec<T> = rest.by_ref().take(limit).collect();
         let more = rest.peek().is_some();
         let next_token = items.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(format!("after {}", key(last))));
         Ok(Page { items, next_token })
+    }
+
+    /// The key that the page before ended with.
+    ///
+    /// # Errors
+    /// `InvalidNextToken`
+    pub(super) fn after<K: FromStr>(&self) -> Result<Option<K>, Refusal> {
+        self.next_token.as_deref().map(decode).transpose()
     }
 
     fn limit(&self, allowed: &std::ops::RangeInclusive<usize>) -> Result<usize, Refusal> {
@@ -57,9 +68,9 @@ impl Paging {
     }
 }
 
-fn decode(token: &str) -> Result<String, Refusal> {
+fn decode<K: FromStr>(token: &str) -> Result<K, Refusal> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     let key = text.as_deref().and_then(|text| text.strip_prefix("after "));
-    key.map(str::to_owned).ok_or_else(|| Refusal::InvalidNextToken(token.to_owned()))
+    key.and_then(|key| key.parse().ok()).ok_or_else(|| Refusal::InvalidNextToken(token.to_owned()))
 }

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::instance::Volume;
+use super::market::SpotOptions;
 use super::tags::{self, Tags};
 use crate::ids;
 use crate::refusal::{IdKind, Refusal};
@@ -13,6 +15,10 @@ use crate::refusal::{IdKind, Refusal};
 /// EC2's limit for user data before base64.
 const MAX_USER_DATA_BYTES: usize = 16_384;
 const MAX_VOLUME_GIB: u32 = 65_536;
+/// EC2's type when a launch names none.
+const DEFAULT_TYPE: &str = "m1.small";
+/// The root disk's name in all images here.
+pub(crate) const ROOT_DEVICE: &str = "/dev/xvda";
 
 /// What happens when the guest powers itself off. EC2's default is `stop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,7 +85,7 @@ pub struct TagSpec {
 /// What an instance is made from. Absent is absent, so that one specification can be laid over another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LaunchSpec {
-    /// `ImageId`
+    /// `ImageId`, which may be `resolve:ssm:PARAMETER` until it is launched
     pub image_id: Option<String>,
     /// `InstanceType`
     pub instance_type: Option<String>,
@@ -109,6 +115,8 @@ pub struct LaunchSpec {
     pub monitoring: Option<bool>,
     /// `EbsOptimized`
     pub ebs_optimized: Option<bool>,
+    /// `InstanceMarketOptions`; absent is on-demand
+    pub market: Option<SpotOptions>,
 }
 
 impl MetadataOptions {
@@ -145,6 +153,7 @@ impl LaunchSpec {
             tags,
             monitoring,
             ebs_optimized,
+            market,
         } = self;
         Self {
             image_id: image_id.or(base.image_id),
@@ -162,6 +171,7 @@ impl LaunchSpec {
             tags: base.tags.into_iter().chain(tags).collect(),
             monitoring: monitoring.or(base.monitoring),
             ebs_optimized: ebs_optimized.or(base.ebs_optimized),
+            market: market.or(base.market),
         }
     }
 
@@ -172,7 +182,37 @@ impl LaunchSpec {
         of_type.flat_map(|spec| spec.tags.clone()).collect()
     }
 
-    /// Whether an instance can be made from this.
+    /// `InstanceType`, or EC2's default.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        self.instance_type.as_deref().unwrap_or(DEFAULT_TYPE)
+    }
+
+    /// The disks of an instance, the root disk first, without ids.
+    pub(super) fn volumes(&self) -> Vec<Volume> {
+        let tags = self.tags_for("volume");
+        let disk = |name: &str, device: Option<&BlockDevice>| Volume {
+            id: String::new(),
+            device_name: name.to_owned(),
+            size_gib: device.and_then(|device| device.volume_size_gib),
+            delete_on_termination: device.and_then(|device| device.delete_on_termination).unwrap_or(true),
+            tags: tags.clone(),
+        };
+        let root = self.block_devices.iter().find(|device| device.device_name.as_deref() == Some(ROOT_DEVICE));
+        let others = self.block_devices.iter().filter_map(|device| Some((device.device_name.as_deref()?, device)));
+        let others = others.filter(|(name, _)| *name != ROOT_DEVICE).map(|(name, device)| disk(name, Some(device)));
+        std::iter::once(disk(ROOT_DEVICE, root)).chain(others).collect()
+    }
+
+    /// What EC2 answers when there is no machine for this in `zone`.
+    pub(super) fn no_room(&self, zone: &str) -> Refusal {
+        match self.market {
+            Some(_) => Refusal::InsufficientSpotCapacity,
+            None => Refusal::InsufficientInstanceCapacity(self.type_name().to_owned(), zone.to_owned()),
+        }
+    }
+
+    /// Whether an instance can be made from this. Its image is an id.
     ///
     /// # Errors
     /// The code that EC2 documents for the first thing wrong.
@@ -183,6 +223,7 @@ impl LaunchSpec {
         ids::check_form(IdKind::SecurityGroup, &self.security_group_ids)?;
         self.check_user_data()?;
         self.check_volumes()?;
+        self.market.as_ref().map_or(Ok(()), SpotOptions::check)?;
         for resource_type in ["instance", "volume"] {
             tags::check(&self.tags_for(resource_type), resource_type == "instance" && self.serves_tags())?;
         }
@@ -226,6 +267,12 @@ impl LaunchSpec {
     }
 
     fn check_volumes(&self) -> Result<(), Refusal> {
+        for device in &self.block_devices {
+            let name = device.device_name.as_deref().ok_or_else(|| Refusal::MissingParameter("deviceName".to_owned()))?;
+            if name != ROOT_DEVICE && device.volume_size_gib.is_none() {
+                return Err(Refusal::MissingParameter("size or snapshotId".to_owned()));
+            }
+        }
         let mut sizes = self.block_devices.iter().filter_map(|device| device.volume_size_gib);
         match sizes.find(|size| !(1..=MAX_VOLUME_GIB).contains(size)) {
             Some(size) => Err(Refusal::InvalidParameterValue(format!("Volume size {size} GiB is out of range 1 to {MAX_VOLUME_GIB}"))),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::Cloud;
 use crate::ids;
 use crate::refusal::{IdKind, Refusal};
@@ -70,7 +72,7 @@ impl Cloud {
     ///
     /// # Errors
     /// `Invalid….NotFound`, `InvalidID`, and those of the tag rules.
-    pub fn create_tags(&mut self, resources: &[String], tags: &Tags) -> Result<(), Refusal> {
+    pub fn create_tags(&mut self, resources: &[String], tags: &Tags, now: Timestamp) -> Result<(), Refusal> {
         for resource in resources {
             let (own, served) = self.tagged(resource)?;
             let mut all = own.clone();
@@ -78,7 +80,7 @@ impl Cloud {
             check(tags, served).and_then(|()| check_count(&all))?;
         }
         for resource in resources {
-            self.tags_mut(resource)?.extend(tags.clone());
+            self.retag(resource, now, |own| own.extend(tags.clone()));
         }
         Ok(())
     }
@@ -87,13 +89,13 @@ impl Cloud {
     ///
     /// # Errors
     /// `Invalid….NotFound`, `InvalidID`.
-    pub fn delete_tags(&mut self, resources: &[String], tags: &[(String, Option<String>)]) -> Result<(), Refusal> {
+    pub fn delete_tags(&mut self, resources: &[String], tags: &[(String, Option<String>)], now: Timestamp) -> Result<(), Refusal> {
         for resource in resources {
             self.tagged(resource)?;
         }
         let named = |key: &String, value: &String| tags.iter().any(|(k, v)| k == key && v.as_ref().is_none_or(|v| v == value));
         for resource in resources {
-            self.tags_mut(resource)?.retain(|key, value| is_reserved(key) || !(tags.is_empty() || named(key, value)));
+            self.retag(resource, now, |own| own.retain(|key, value| is_reserved(key) || !(tags.is_empty() || named(key, value))));
         }
         Ok(())
     }
@@ -111,28 +113,26 @@ impl Cloud {
                 Ok((&template.tags, false))
             }
             _ => {
-                let instance = self.instances().find(|instance| instance.volume.id == resource);
-                Ok((&instance.ok_or_else(|| missing(IdKind::Volume))?.volume.tags, false))
+                let instance = self.records.order_of_volume(resource).and_then(|order| self.records.get(order));
+                let volume = instance.and_then(|instance| instance.volumes.iter().find(|volume| volume.id == resource));
+                Ok((&volume.ok_or_else(|| missing(IdKind::Volume))?.tags, false))
             }
         }
     }
 
-    fn tags_mut(&mut self, resource: &str) -> Result<&mut Tags, Refusal> {
-        let missing = |kind| Refusal::NotFound(kind, vec![resource.to_owned()]);
-        match kind_of(resource)? {
-            IdKind::Instance => {
-                let order = self.order.get(resource).ok_or_else(|| missing(IdKind::Instance))?;
-                let instance = self.instances.get_mut(order).ok_or_else(|| missing(IdKind::Instance))?;
-                Ok(&mut instance.tags)
-            }
-            IdKind::Template => {
-                let template = self.templates.get_mut(resource).ok_or_else(|| missing(IdKind::Template))?;
-                Ok(&mut template.tags)
-            }
-            _ => {
-                let instance = self.instances.values_mut().find(|instance| instance.volume.id == resource);
-                Ok(&mut instance.ok_or_else(|| missing(IdKind::Volume))?.volume.tags)
-            }
+    /// Changes the tags of a resource that is there.
+    fn retag(&mut self, resource: &str, now: Timestamp, change: impl FnOnce(&mut Tags)) {
+        if let Some(template) = self.templates.get_mut(resource) {
+            change(&mut template.tags);
+        } else if let Some(order) = self.records.order(resource) {
+            self.records.retag(order, now, change);
+            self.guest_tags_changed(order, now);
+        } else if let Some(order) = self.records.order_of_volume(resource) {
+            self.records.edit(order, now, |instance| {
+                if let Some(volume) = instance.volumes.iter_mut().find(|volume| volume.id == resource) {
+                    change(&mut volume.tags);
+                }
+            });
         }
     }
 }

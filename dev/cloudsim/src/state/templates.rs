@@ -188,6 +188,7 @@ impl Cloud {
             return Err(Refusal::TemplateNameTaken);
         }
         tags::check(&request.tags, false)?;
+        self.check_alias(&request.data)?;
         let id = self.fresh_id("lt-");
         let first = TemplateVersion { number: 1, description: request.description.clone(), created_at: now, data: request.data.clone() };
         let template = Template {
@@ -211,6 +212,7 @@ impl Cloud {
         if let Some(made) = self.new_versions.outcome(request.token.as_ref(), &request)? {
             return Ok(made.clone());
         }
+        self.check_alias(&request.data)?;
         let template = self.template(request.id.as_ref(), request.name.as_ref())?;
         let data = match &request.source {
             Some(source) => request.data.clone().over(template.version(source.parse()?)?.data.clone()),
@@ -223,6 +225,11 @@ impl Cloud {
         }
         self.new_versions.keep(request.token.clone(), request, (id.clone(), number));
         Ok((id, number))
+    }
+
+    /// EC2 looks a parameter up already when a template is made.
+    fn check_alias(&self, data: &LaunchSpec) -> Result<(), Refusal> {
+        data.image_id.as_deref().map_or(Ok(()), |image| self.image_of(image).map(drop))
     }
 
     /// ModifyLaunchTemplate: which version `$Default` means.

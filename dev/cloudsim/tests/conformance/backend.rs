@@ -69,6 +69,7 @@ impl Lab {
             state_dir: folder.path().join("state"),
             images: BTreeMap::from([(IMAGE.to_owned(), folder.path().join("image"))]),
             settings: Settings { pending_delay: SignedDuration::ZERO, seed: rand_seed(), ..Settings::default() },
+            latency: Duration::ZERO,
             shutdown_grace: Duration::from_secs(10),
             user_data_every_boot: true,
             program: PathBuf::from(env!("CARGO_BIN_EXE_cloudsim")),
@@ -91,6 +92,12 @@ impl Lab {
     pub(crate) async fn arm(&self, order: serde_json::Value) {
         let request = reqwest::Client::new().post(format!("{}/_cloudsim/faults", self.host.url)).json(&order);
         request.send().await.unwrap().error_for_status().unwrap();
+    }
+
+    /// An order to the control API; the status of its answer.
+    pub(crate) async fn order(&self, method: reqwest::Method, path: &str, order: serde_json::Value) -> u16 {
+        let request = reqwest::Client::new().request(method, format!("{}/_cloudsim/{path}", self.host.url)).json(&order);
+        request.send().await.unwrap().status().as_u16()
     }
 
     /// A file in the instance's folder, once it is there and has this in it.

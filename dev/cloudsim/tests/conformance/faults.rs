@@ -111,6 +111,24 @@ async fn every_request_is_logged_with_its_outcome() {
 }
 
 #[tokio::test]
+async fn throttling_can_be_switched_on_and_off() {
+    let lab = Lab::start().await;
+    let backend = lab.backend();
+    let launches = async || {
+        let calls = (0..20).map(|_| async { code(&launch(&backend, 1).send().await) });
+        let codes = futures::future::join_all(calls).await;
+        codes.iter().filter(|code| *code == "RequestLimitExceeded").count()
+    };
+    assert_eq!(launches().await, 0);
+    assert_eq!(lab.order(reqwest::Method::PUT, "throttle", json!(true)).await, 204);
+    assert!(launches().await > 0, "the bucket holds 5, and 2 come back in a second");
+    assert_eq!(lab.order(reqwest::Method::PUT, "throttle", json!(false)).await, 204);
+    assert_eq!(launches().await, 0);
+    assert_eq!(lab.order(reqwest::Method::PUT, "throttle", json!("a little")).await, 400);
+    lab.stop().await;
+}
+
+#[tokio::test]
 async fn a_thousand_instances_are_listed_in_pages() {
     let lab = Lab::start_with(|options| options.settings.pending_delay = SignedDuration::from_secs(3600)).await;
     let backend: Backend = lab.backend();

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ec2::types::{InstanceMarketOptionsRequest, InstanceType, LaunchTemplateSpecification, MarketType, RequestLaunchTemplateData};
+use aws_sdk_ec2::types::{
+    CapacityReservationPreference, CapacityReservationSpecification, InstanceType, LaunchTemplateSpecification, RequestLaunchTemplateData,
+};
 use futures::future::join_all;
 
 use crate::backend::{Backend, IMAGE, code};
@@ -47,9 +49,9 @@ pub(crate) fn all() -> Vec<Case> {
         case!(template_version_missing, "InvalidLaunchTemplateId.VersionNotFound"),
         case!(
             unsupported_parameter,
-            "UnknownParameter: InstanceMarketOptions",
+            "UnknownParameter: CapacityReservationSpecification",
             moto "OK",
-            because "EC2 takes it, cloudsim has no spot yet and says so by name"
+            because "EC2 takes it, cloudsim has no reservations and says so by name"
         ),
         case!(
             unsupported_action,
@@ -172,9 +174,9 @@ fn template(name: &str, version: &str) -> LaunchTemplateSpecification {
 }
 
 async fn unsupported_parameter(backend: Backend) -> String {
-    let spot = InstanceMarketOptionsRequest::builder().market_type(MarketType::Spot).build();
-    let result = launch(&backend, 1).instance_market_options(spot).send().await;
-    named(&result, "InstanceMarketOptions")
+    let reservation = CapacityReservationSpecification::builder().capacity_reservation_preference(CapacityReservationPreference::Open);
+    let result = launch(&backend, 1).capacity_reservation_specification(reservation.build()).send().await;
+    named(&result, "CapacityReservationSpecification")
 }
 
 async fn unsupported_action(backend: Backend) -> String {

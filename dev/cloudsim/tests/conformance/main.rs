@@ -6,11 +6,17 @@ mod backend;
 mod cases;
 mod faults;
 mod guests;
+mod image_cases;
+mod images;
 mod launch_cases;
 mod lifecycle_cases;
 mod metadata;
+mod simulated;
+mod spot;
+mod spot_cases;
 mod tag_cases;
 mod template_cases;
+mod volume_cases;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -20,7 +26,16 @@ use cases::{Case, Moto};
 use futures::FutureExt;
 
 fn all() -> Vec<Case> {
-    [launch_cases::all(), lifecycle_cases::all(), tag_cases::all(), template_cases::all()].into_iter().flatten().collect()
+    let cases = [
+        image_cases::all(),
+        launch_cases::all(),
+        lifecycle_cases::all(),
+        spot_cases::all(),
+        tag_cases::all(),
+        template_cases::all(),
+        volume_cases::all(),
+    ];
+    cases.into_iter().flatten().collect()
 }
 
 /// What the case sees; a case that trips over an answer has seen that, and the others still get their turn.
