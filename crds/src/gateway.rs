@@ -1,16 +1,17 @@
 //! The HTTP front of a fleet.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use kube::KubeSchema;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The HTTP front that takes uploads. Runs as a StatefulSet, so that each replica keeps its reply queue.
 #[derive(KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Gateway {
-    /// Gateway pods.
+    /// Gateway pods. 0: no uploads are taken; jobs that programs put into the request queue are still done.
     #[serde(default = "one")]
     #[schemars(range(min = 0, max = 100))]
     pub replicas: i32,
@@ -36,6 +37,26 @@ pub struct Gateway {
     #[serde(default = "request_timeout")]
     #[schemars(range(min = 1, max = 43200))]
     pub request_timeout_seconds: i32,
+    /// Laid over the pod template that the operator makes: resources go to `spec.containers` under the name `gateway`, affinity and the
+    /// like to `spec`, annotations to `metadata`. Lists of named things are merged by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "pod_template")]
+    pub pod_template: Option<serde_json::Value>,
+    /// Annotations of the gateway's ServiceAccount, such as `eks.amazonaws.com/role-arn`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 32))]
+    pub service_account_annotations: BTreeMap<String, String>,
+}
+
+/// The parts of a pod template that may be laid over the operator's own: any field, for the API server checks the result.
+fn pod_template(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "properties": {
+            "metadata": {"type": "object", "x-kubernetes-preserve-unknown-fields": true, "description": "Labels and annotations of the pods."},
+            "spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": true, "description": "Fields of a PodSpec (`kubectl explain pod.spec`)."},
+        },
+    })
 }
 
 /// How clients reach the gateway.
@@ -99,6 +120,8 @@ impl Default for Gateway {
             max_upload_bytes: max_upload_bytes(),
             max_pending: max_pending(),
             request_timeout_seconds: request_timeout(),
+            pod_template: None,
+            service_account_annotations: BTreeMap::new(),
         }
     }
 }

@@ -1,18 +1,25 @@
 //! The API: what a user declares in a `ClassifierFleet` and what its status tells.
-//! Types, defaults and admission rules; knows nothing of how it comes true.
+//! Types, defaults and admission rules, and how they read in the words of `plan`; knows nothing of how it comes true.
+mod decision;
 mod fleet;
 mod gateway;
 mod queues;
 mod scaling;
+mod settings;
 mod status;
 mod workers;
 
-pub use fleet::{ClassifierFleet, ClassifierFleetSpec, Model, Storage};
+pub use decision::{ChangeInput, Decision, DecisionInputs, QueueInputs, WorkersInput};
+pub use fleet::{ClassifierFleet, ClassifierFleetSpec, Deletion, DeletionPolicy, Model, Storage};
 pub use gateway::{Gateway, ResponseFormat, Service, ServiceType};
 pub use queues::{Queue, Queues};
-pub use scaling::{Behavior, ScaleDown, Scaling, Target};
-pub use status::{ClassifierFleetStatus, Decision, LaunchIntent, Offering, QueueStatus, WorkersStatus, condition};
-pub use workers::{Template, Workers};
+pub use scaling::{Behavior, Fallback, FallbackBehavior, Policy, PolicyType, Rules, Scaling, SelectPolicy, Target};
+pub use settings::annotation;
+pub use status::{
+    BootSeconds, ClassifierFleetStatus, LaunchAction, LaunchIntent, Offering, OfferingStatus, QueueStatus, RolloutStatus, WorkersStatus,
+    condition,
+};
+pub use workers::{Capacity, Template, Update, WarmPool, Workers};
 
 /// Finalizer that keeps a fleet until its instances are gone.
 pub const FINALIZER: &str = "classifierfleet.dev/instances";

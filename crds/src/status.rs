@@ -5,6 +5,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Decision;
+
 /// What the operator tells of a fleet.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -24,12 +26,27 @@ pub struct ClassifierFleetStatus {
     /// Workers wanted.
     #[serde(default)]
     pub desired: i32,
+    /// A label selector that no pod has: workers are no pods, and a HorizontalPodAutoscaler drives nothing whose scale subresource has no selector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
     /// How that number came about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
-    /// Launches that are not yet wholly visible in EC2: written before the call, so that none is lost or doubled.
+    /// Launches and starts that are not yet wholly visible in EC2: written before the call, so that none is lost or doubled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub launches: Vec<LaunchIntent>,
+    /// Where workers can be launched, in order, and what was learned of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offerings: Vec<OfferingStatus>,
+    /// Seconds from the call to ready, of the offering launched last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_seconds: Option<BootSeconds>,
+    /// Jobs that one worker does each second, as the workers measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs_per_second_per_worker: Option<f64>,
+    /// How the current revision fares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutStatus>,
     /// When the number wanted last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_scale_time: Option<Time>,
@@ -58,6 +75,9 @@ pub struct WorkersStatus {
     /// Of another revision than new workers.
     #[serde(default)]
     pub outdated: i32,
+    /// Stopped, or on their way there.
+    #[serde(default)]
+    pub stopped: i32,
 }
 
 /// The request queue as last sampled. SQS's counters are approximate.
@@ -76,25 +96,15 @@ pub struct QueueStatus {
     pub sampled_at: Time,
 }
 
-/// How the number of workers came about: enough to recompute it by hand.
-#[derive(JsonSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Decision {
-    /// When it was decided.
-    pub at: Time,
-    /// One sentence for each step, in order.
-    pub steps: Vec<String>,
-    /// The limit that binds, if one does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limited_by: Option<String>,
-}
-
-/// A launch, written down before EC2 is called. Asking again with the same token launches nothing new.
+/// A launch or a start, written down before EC2 is called. Asking again with the same token launches nothing new.
 #[derive(JsonSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LaunchIntent {
     /// EC2's ClientToken, and the tag `classifierfleet:token` of what it launches.
     pub token: String,
+    /// New instances, or stopped ones.
+    #[serde(default)]
+    pub action: LaunchAction,
     /// Instances asked for.
     pub count: i32,
     /// Revision that they are made from.
@@ -105,9 +115,22 @@ pub struct LaunchIntent {
     pub offering: Offering,
     /// When it was written down.
     pub requested_at: Time,
-    /// What EC2 launched; empty until it has answered.
+    /// EC2 has answered.
+    #[serde(default)]
+    pub answered: bool,
+    /// What EC2 launched, once it has answered; what is to be started.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instance_ids: Vec<String>,
+}
+
+/// What a launch intent is for.
+#[derive(JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LaunchAction {
+    /// New instances.
+    #[default]
+    Launch,
+    /// Stopped instances.
+    Start,
 }
 
 /// Where and as what instances are launched.
@@ -119,6 +142,59 @@ pub struct Offering {
     /// Subnet; none: the default one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subnet_id: Option<String>,
+    /// Spot rather than on-demand.
+    #[serde(default)]
+    pub spot: bool,
+}
+
+/// An offering, whether it is open, and what was learned of it.
+#[derive(JsonSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OfferingStatus {
+    /// Which.
+    #[serde(flatten)]
+    pub offering: Offering,
+    /// EC2 refused it: nothing is launched there before. Then probes are, one at first, doubling with each success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable_until: Option<Time>,
+    /// How many may be launched at once while it is being probed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<i32>,
+    /// Why it was closed: EC2's code, or `BootTimeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Seconds from the call to ready, averaged over the latest workers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_seconds: Option<BootSeconds>,
+}
+
+/// Seconds from the call to ready, averaged over the latest workers.
+#[derive(JsonSchema, Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BootSeconds {
+    /// Of launched workers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold: Option<f64>,
+    /// Of stopped workers that were started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm: Option<f64>,
+}
+
+/// How the current revision fares.
+#[derive(JsonSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutStatus {
+    /// The revision.
+    pub revision: String,
+    /// A worker of it was ready once.
+    #[serde(default)]
+    pub proven: bool,
+    /// Workers of it in a row that never became ready; two stop its roll-out.
+    #[serde(default)]
+    pub never_ready: i32,
+    /// When the last of them was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<Time>,
 }
 
 /// Condition types of a fleet.

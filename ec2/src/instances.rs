@@ -1,30 +1,13 @@
-//! Instances: launch, list, tag, terminate.
+//! Instances as EC2 lists them.
 
-use aws_sdk_ec2::types::{
-    Filter, Instance as SdkInstance, InstanceStateName, InstanceType, LaunchTemplateSpecification, ResourceType, Tag, TagSpecification,
-};
+use aws_sdk_ec2::types::{Filter, Instance as SdkInstance, InstanceLifecycleType, InstanceStateName, InstanceType, Tag};
 use jiff::Timestamp;
 
+use crate::actions::DESCRIBE_INSTANCES;
 use crate::{Ec2, Error};
 
-/// A launch. The same token with the same content launches once, however often it is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Launch {
-    /// ClientToken, at most 64 ASCII characters.
-    pub token: String,
-    /// Name of the launch template.
-    pub template: String,
-    /// Its version.
-    pub template_version: i64,
-    /// Instance type, over the template's.
-    pub instance_type: String,
-    /// Subnet, over the default one.
-    pub subnet_id: Option<String>,
-    /// Instances wanted; EC2 launches at least one and as many of these as it has room for.
-    pub count: i32,
-    /// Tags of each instance.
-    pub tags: Vec<(String, String)>,
-}
+/// EC2's limit for one page.
+const PAGE: i32 = 1000;
 
 /// An instance as EC2 lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +18,15 @@ pub struct Instance {
     pub state: InstanceState,
     /// When it was launched, or last started.
     pub launched_at: Timestamp,
+    /// Its type, such as `t3.small`.
+    pub instance_type: String,
+    /// Its subnet; an instance that is terminated may have lost it.
+    pub subnet_id: Option<String>,
+    /// Whether it is a spot instance.
+    pub spot: bool,
+    /// Code of why it last changed its state, such as `Client.UserInitiatedShutdown` or `Server.SpotInstanceTermination`;
+    /// a running instance has none.
+    pub state_reason: Option<String>,
     /// Its tags.
     pub tags: Vec<(String, String)>,
 }
@@ -60,32 +52,6 @@ impl Instance {
 }
 
 impl Ec2 {
-    /// Launches instances and answers with their ids.
-    ///
-    /// # Errors
-    /// As EC2 answers; [`Error::verdict`] tells whether instances may have been launched.
-    pub async fn run_instances(&self, launch: &Launch) -> Result<Vec<String>, Error> {
-        let template = LaunchTemplateSpecification::builder()
-            .launch_template_name(&launch.template)
-            .version(launch.template_version.to_string())
-            .build();
-        let tags = TagSpecification::builder().resource_type(ResourceType::Instance).set_tags(Some(sdk_tags(&launch.tags))).build();
-        let answer = self
-            .client
-            .run_instances()
-            .client_token(&launch.token)
-            .launch_template(template)
-            .instance_type(InstanceType::from(launch.instance_type.as_str()))
-            .set_subnet_id(launch.subnet_id.clone())
-            .min_count(1)
-            .max_count(launch.count)
-            .tag_specifications(tags)
-            .send()
-            .await
-            .map_err(|error| Error::of("RunInstances", &error))?;
-        Ok(answer.instances().iter().filter_map(|instance| instance.instance_id.clone()).collect())
-    }
-
     /// All instances that carry the tag `key`, with whatever value, terminated ones too while EC2 lists them.
     ///
     /// # Errors
@@ -97,55 +63,33 @@ impl Ec2 {
     /// All instances whose tag `key` has this value.
     ///
     /// # Errors
-    /// As EC2 answers.
+    /// As EC2 answers. A list that breaks off between two pages is an error as a whole.
     pub async fn instances_tagged(&self, key: &str, value: &str) -> Result<Vec<Instance>, Error> {
         self.describe(Filter::builder().name(format!("tag:{key}")).values(value).build()).await
     }
 
+    /// Page by page, each through the gate: the SDK's paginator would pass it once.
     async fn describe(&self, filter: Filter) -> Result<Vec<Instance>, Error> {
-        let mut pages = self.client.describe_instances().filters(filter).into_paginator().page_size(1000).send();
+        let call = self.api.client.describe_instances().filters(filter).max_results(PAGE);
         let mut instances = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| Error::of("DescribeInstances", &error))?;
+        let mut next: Option<String> = None;
+        loop {
+            let page = self.api.gate.call(DESCRIBE_INSTANCES, || call.clone().set_next_token(next.clone()).send()).await?;
             instances.extend(page.reservations().iter().flat_map(|reservation| reservation.instances()).filter_map(read));
+            let after = next_page(DESCRIBE_INSTANCES.name, next.as_deref(), page.next_token)?;
+            let Some(token) = after else { return Ok(instances) };
+            next = Some(token);
         }
-        Ok(instances)
-    }
-
-    /// Sets `tags` on each of `ids`, in one call.
-    ///
-    /// # Errors
-    /// As EC2 answers; one unknown id fails the whole call.
-    pub async fn create_tags(&self, ids: &[String], tags: &[(String, String)]) -> Result<(), Error> {
-        let call = self.client.create_tags().set_resources(Some(ids.to_vec())).set_tags(Some(sdk_tags(tags)));
-        call.send().await.map(drop).map_err(|error| Error::of("CreateTags", &error))
-    }
-
-    /// Terminates each of `ids`. An id that EC2 does not know fails its whole call, so then each is asked for alone, and
-    /// those that EC2 does not know are taken for gone.
-    ///
-    /// # Errors
-    /// As EC2 answers.
-    pub async fn terminate_instances(&self, ids: &[String]) -> Result<(), Error> {
-        match self.terminate(ids).await {
-            Err(error) if error.is("InvalidInstanceID.NotFound") && ids.len() > 1 => {
-                for id in ids {
-                    self.terminate(std::slice::from_ref(id)).await.or_else(gone_is_fine)?;
-                }
-                Ok(())
-            }
-            answer => answer.or_else(gone_is_fine),
-        }
-    }
-
-    async fn terminate(&self, ids: &[String]) -> Result<(), Error> {
-        let call = self.client.terminate_instances().set_instance_ids(Some(ids.to_vec()));
-        call.send().await.map(drop).map_err(|error| Error::of("TerminateInstances", &error))
     }
 }
 
-fn gone_is_fine(error: Error) -> Result<(), Error> {
-    if error.is("InvalidInstanceID.NotFound") { Ok(()) } else { Err(error) }
+/// The token of the page after the one that was asked for with `asked`; none when that was the last. A list that leads back
+/// to the same page would never end.
+pub(crate) fn next_page(action: &'static str, asked: Option<&str>, token: Option<String>) -> Result<Option<String>, Error> {
+    match token.filter(|token| !token.is_empty()) {
+        Some(token) if Some(token.as_str()) == asked => Err(Error::without(action, "new page: it leads back to the one asked for")),
+        token => Ok(token),
+    }
 }
 
 pub(crate) fn sdk_tags(tags: &[(String, String)]) -> Vec<Tag> {
@@ -168,6 +112,10 @@ fn read(instance: &SdkInstance) -> Option<Instance> {
         id: instance.instance_id()?.to_owned(),
         state,
         launched_at: Timestamp::new(launched.secs(), i32::try_from(launched.subsec_nanos()).ok()?).ok()?,
+        instance_type: instance.instance_type().map(InstanceType::as_str).unwrap_or_default().to_owned(),
+        subnet_id: instance.subnet_id().map(str::to_owned),
+        spot: instance.instance_lifecycle() == Some(&InstanceLifecycleType::Spot),
+        state_reason: instance.state_reason().and_then(|reason| reason.code()).filter(|code| !code.is_empty()).map(str::to_owned),
         tags: instance.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect(),
     })
 }

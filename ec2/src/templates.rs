@@ -1,12 +1,15 @@
 //! Launch templates: one for each fleet, a version for each revision.
 
 use aws_sdk_ec2::types::{
-    InstanceMetadataTagsState, InstanceType, LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
-    LaunchTemplateInstanceMetadataOptionsRequest, RequestLaunchTemplateData, ResourceType, ShutdownBehavior, TagSpecification,
+    InstanceMetadataTagsState, InstanceType, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
+    LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest, LaunchTemplateInstanceMetadataOptionsRequest,
+    RequestLaunchTemplateData, ResourceType, ShutdownBehavior, TagSpecification,
 };
 use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
 
-use crate::instances::sdk_tags;
+use crate::actions::{CREATE_TEMPLATE, CREATE_VERSION, DELETE_TEMPLATE, DESCRIBE_VERSIONS};
+use crate::instances::{next_page, sdk_tags};
 use crate::{Ec2, Error};
 
 /// What workers of one revision are made from.
@@ -24,6 +27,10 @@ pub struct TemplateVersion {
     pub instance_profile: Option<String>,
     /// Key pair.
     pub key_name: Option<String>,
+    /// Size of the root volume in GiB, not less than the AMI's; none: the AMI's.
+    pub volume_gib: Option<i32>,
+    /// An instance that shuts down by itself is stopped, so that it can be started again; otherwise it is terminated.
+    pub stop_on_shutdown: bool,
     /// User data in clear; EC2 takes 16 KiB.
     pub user_data: String,
 }
@@ -37,69 +44,112 @@ pub struct Template {
     pub tags: Vec<(String, String)>,
 }
 
+/// What there is of a version of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Version(i64),
+    NoVersion,
+    NoTemplate,
+}
+
+impl Found {
+    pub(crate) fn number(self) -> Option<i64> {
+        if let Self::Version(number) = self { Some(number) } else { None }
+    }
+}
+
 const NAME_NOT_FOUND: &str = "InvalidLaunchTemplateName.NotFoundException";
 const NAME_TAKEN: &str = "InvalidLaunchTemplateName.AlreadyExistsException";
+/// EC2's limit for one page.
+const PAGE: i32 = 200;
 
 impl Ec2 {
     /// Number of the version of `template` that has the revision of `version`; template and version are made if missing.
-    /// Two callers at once make one version: the ClientToken is the revision's.
+    /// Two callers at once make one version: the ClientToken is the revision's. A version is never changed, so all of
+    /// `version` has to go into its revision.
     ///
     /// # Errors
     /// As EC2 answers.
     pub async fn ensure_template(&self, template: &Template, version: &TemplateVersion) -> Result<i64, Error> {
-        match self.find_version(&template.name, &version.revision).await {
-            Ok(Some(number)) => Ok(number),
-            Ok(None) => self.create_version(&template.name, version).await,
-            Err(error) if error.is(NAME_NOT_FOUND) => match self.create_template(template, version).await {
-                Err(error) if error.is(NAME_TAKEN) => self.create_version(&template.name, version).await,
-                answer => answer,
-            },
-            Err(error) => Err(error),
+        let found = self.find_version(&template.name, &version.revision).await?;
+        if let Some(number) = found.number() {
+            return Ok(number);
         }
+        let root_device = match version.volume_gib {
+            Some(_) => Some(self.root_device(&version.image_id).await?),
+            None => None,
+        };
+        self.make_version(template, found, &version.revision, data(version, root_device)).await
     }
 
-    async fn find_version(&self, name: &str, revision: &str) -> Result<Option<i64>, Error> {
-        let call = self.client.describe_launch_template_versions().launch_template_name(name);
-        let mut pages = call.into_paginator().page_size(200).send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| Error::of("DescribeLaunchTemplateVersions", &error))?;
-            let found = page.launch_template_versions().iter().find(|version| version.version_description() == Some(revision));
+    /// The version of the template `name` that has this description.
+    pub(crate) async fn find_version(&self, name: &str, description: &str) -> Result<Found, Error> {
+        let call = self.api.client.describe_launch_template_versions().launch_template_name(name).max_results(PAGE);
+        let mut next: Option<String> = None;
+        loop {
+            let answer = self.api.gate.call(DESCRIBE_VERSIONS, || call.clone().set_next_token(next.clone()).send()).await;
+            let page = match answer {
+                Err(error) if error.is(NAME_NOT_FOUND) => return Ok(Found::NoTemplate),
+                answer => answer?,
+            };
+            let found = page.launch_template_versions().iter().find(|version| version.version_description() == Some(description));
             if let Some(number) = found.and_then(|version| version.version_number()) {
-                return Ok(Some(number));
+                return Ok(Found::Version(number));
             }
+            let after = next_page(DESCRIBE_VERSIONS.name, next.as_deref(), page.next_token)?;
+            let Some(token) = after else { return Ok(Found::NoVersion) };
+            next = Some(token);
         }
-        Ok(None)
     }
 
-    async fn create_template(&self, template: &Template, version: &TemplateVersion) -> Result<i64, Error> {
+    /// Makes what is missing, and answers with the version's number.
+    pub(crate) async fn make_version(
+        &self,
+        template: &Template,
+        found: Found,
+        description: &str,
+        data: RequestLaunchTemplateData,
+    ) -> Result<i64, Error> {
+        match found {
+            Found::Version(number) => return Ok(number),
+            Found::NoVersion => {}
+            Found::NoTemplate => match self.create_template(template, description, data.clone()).await {
+                // Another caller was faster: then its version may be another one.
+                Err(error) if error.is(NAME_TAKEN) => {}
+                answer => return answer,
+            },
+        }
+        self.create_version(&template.name, description, data).await
+    }
+
+    async fn create_template(&self, template: &Template, description: &str, data: RequestLaunchTemplateData) -> Result<i64, Error> {
         let tags = TagSpecification::builder().resource_type(ResourceType::LaunchTemplate).set_tags(Some(sdk_tags(&template.tags))).build();
         let call = self
+            .api
             .client
             .create_launch_template()
-            .client_token(token(&template.name, version))
+            .client_token(token(&template.name, description))
             .launch_template_name(&template.name)
-            .version_description(&version.revision)
-            .launch_template_data(data(version))
+            .version_description(description)
+            .launch_template_data(data)
             .tag_specifications(tags);
-        let answer = call.send().await.map_err(|error| Error::of("CreateLaunchTemplate", &error))?;
-        Ok(answer.launch_template().and_then(|made| made.latest_version_number()).unwrap_or(1))
+        self.api.gate.call(CREATE_TEMPLATE, || call.clone().send()).await?;
+        // Not its latest version, which a repeated answer could give: the first, which it was made with.
+        Ok(1)
     }
 
-    async fn create_version(&self, name: &str, version: &TemplateVersion) -> Result<i64, Error> {
+    async fn create_version(&self, name: &str, description: &str, data: RequestLaunchTemplateData) -> Result<i64, Error> {
         let call = self
+            .api
             .client
             .create_launch_template_version()
-            .client_token(token(name, version))
+            .client_token(token(name, description))
             .launch_template_name(name)
-            .version_description(&version.revision)
-            .launch_template_data(data(version));
-        let answer = call.send().await.map_err(|error| Error::of("CreateLaunchTemplateVersion", &error))?;
+            .version_description(description)
+            .launch_template_data(data);
+        let answer = self.api.gate.call(CREATE_VERSION, || call.clone().send()).await?;
         let number = answer.launch_template_version().and_then(|made| made.version_number());
-        number.ok_or_else(|| Error {
-            action: "CreateLaunchTemplateVersion",
-            code: None,
-            message: "the answer has no version number".to_owned(),
-        })
+        number.ok_or_else(|| Error::without(CREATE_VERSION.name, "version number"))
     }
 
     /// Deletes the template and all its versions; one that is not there is fine.
@@ -107,21 +157,20 @@ impl Ec2 {
     /// # Errors
     /// As EC2 answers.
     pub async fn delete_template(&self, name: &str) -> Result<(), Error> {
-        let answer = self.client.delete_launch_template().launch_template_name(name).send().await;
-        match answer.map_err(|error| Error::of("DeleteLaunchTemplate", &error)) {
+        let call = self.api.client.delete_launch_template().launch_template_name(name);
+        match self.api.gate.call(DELETE_TEMPLATE, || call.clone().send()).await {
             Err(error) if !error.is(NAME_NOT_FOUND) => Err(error),
             _ => Ok(()),
         }
     }
 }
 
-/// At most 64 characters of the template's name (which ends with the fleet's uid) and the revision.
-fn token(name: &str, version: &TemplateVersion) -> String {
-    let whole = format!("{name}-{}", version.revision);
-    whole.chars().rev().take(64).collect::<Vec<_>>().into_iter().rev().collect()
+/// A ClientToken has at most 64 ASCII characters; names and descriptions may be longer.
+fn token(name: &str, description: &str) -> String {
+    hex::encode(Sha256::new().chain_update(name).chain_update([0]).chain_update(description).finalize())
 }
 
-fn data(version: &TemplateVersion) -> RequestLaunchTemplateData {
+fn data(version: &TemplateVersion, root_device: Option<String>) -> RequestLaunchTemplateData {
     let metadata = LaunchTemplateInstanceMetadataOptionsRequest::builder()
         .http_tokens(LaunchTemplateHttpTokensState::Required)
         .instance_metadata_tags(InstanceMetadataTagsState::Enabled.as_str().into())
@@ -129,14 +178,18 @@ fn data(version: &TemplateVersion) -> RequestLaunchTemplateData {
     let profile =
         version.instance_profile.as_ref().map(|name| LaunchTemplateIamInstanceProfileSpecificationRequest::builder().name(name).build());
     let groups = (!version.security_group_ids.is_empty()).then(|| version.security_group_ids.clone());
+    let volume = LaunchTemplateEbsBlockDeviceRequest::builder().set_volume_size(version.volume_gib).delete_on_termination(true).build();
+    let volume = root_device.map(|name| vec![LaunchTemplateBlockDeviceMappingRequest::builder().device_name(name).ebs(volume).build()]);
+    let shutdown = if version.stop_on_shutdown { ShutdownBehavior::Stop } else { ShutdownBehavior::Terminate };
     RequestLaunchTemplateData::builder()
         .image_id(&version.image_id)
         .instance_type(InstanceType::from(version.instance_type.as_str()))
         .set_security_group_ids(groups)
         .set_iam_instance_profile(profile)
         .set_key_name(version.key_name.clone())
+        .set_block_device_mappings(volume)
         .user_data(base64::engine::general_purpose::STANDARD.encode(&version.user_data))
-        .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
+        .instance_initiated_shutdown_behavior(shutdown)
         .metadata_options(metadata)
         .build()
 }

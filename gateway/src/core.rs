@@ -13,6 +13,7 @@ use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::waiting::Waiting;
 
 /// Unit of the semaphore that counts buffered bytes: its permits are limited to 32 bits a call.
 const PERMIT_BYTES: usize = 1024;
@@ -24,6 +25,8 @@ pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) jobs: JobSender,
     pub(crate) registry: Registry,
+    /// The images accepted here whose result somebody waits for.
+    pub(crate) waiting: Waiting,
     pub(crate) metrics: Metrics,
     /// What goes on after an answer was given, joined at the end.
     pub(crate) tasks: TaskTracker,
@@ -55,6 +58,7 @@ impl Core {
             pending: Arc::new(Semaphore::new(settings.max_pending as usize)),
             memory: Arc::new(Semaphore::new(permits)),
             registry: Registry::default(),
+            waiting: Waiting::default(),
             tasks: TaskTracker::new(),
             leaving: CancellationToken::new(),
             settings,

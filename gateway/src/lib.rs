@@ -1,5 +1,5 @@
 //! The gateway: images come in over HTTP and leave as jobs; results come back and leave as answers.
-//! Knows S3, SQS and HTTP; knows nothing of Kubernetes, EC2 or models.
+//! Knows S3, SQS and HTTP, and of Kubernetes the one Lease that wakes the operator; knows nothing of EC2 or models.
 
 mod answer;
 mod aws;
@@ -15,6 +15,8 @@ mod run;
 mod settings;
 mod sniff;
 mod upload;
+mod waiting;
+mod wake;
 
 pub use run::{Gateway, RunError, StartError};
 pub use settings::{ResponseFormat, Settings};

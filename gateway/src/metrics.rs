@@ -17,6 +17,10 @@ pub(crate) struct Metrics {
     pub(crate) pending: IntGauge,
     /// Bytes of request bodies.
     pub(crate) received: IntCounter,
+    /// Times that the operator was told of what waits.
+    pub(crate) wake_writes: IntCounter,
+    /// Times that it could not be told.
+    pub(crate) wake_failures: IntCounter,
 }
 
 impl Metrics {
@@ -30,11 +34,15 @@ impl Metrics {
             duration: Histogram::with_opts(duration.buckets(DURATION_BUCKETS.to_vec()))?,
             pending: IntGauge::new("pending_uploads", "Images that wait for their result.")?,
             received: IntCounter::new("received_bytes_total", "Bytes of request bodies.")?,
+            wake_writes: IntCounter::new("wake_writes_total", "Writes of the Lease that tells the operator of images that wait.")?,
+            wake_failures: IntCounter::new("wake_failures_total", "Writes of that Lease that failed.")?,
         };
         registry.register(Box::new(metrics.uploads.clone()))?;
         registry.register(Box::new(metrics.duration.clone()))?;
         registry.register(Box::new(metrics.pending.clone()))?;
-        registry.register(Box::new(metrics.received.clone()))?;
+        for counter in [&metrics.received, &metrics.wake_writes, &metrics.wake_failures] {
+            registry.register(Box::new(counter.clone()))?;
+        }
         Ok((metrics, registry))
     }
 

@@ -16,6 +16,7 @@ use crate::core::Core;
 use crate::jobs::{self, SendLoop};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
+use crate::wake::Wake;
 use crate::{http, replies};
 
 /// What answers may still need to leave once all that waited were told to.
@@ -152,6 +153,7 @@ struct Parts {
     requests: Queue,
     replies: Queue,
     send_loop: SendLoop,
+    wake: Wake,
 }
 
 impl Parts {
@@ -161,13 +163,16 @@ impl Parts {
         let replies = Queue::new(sqs, settings.reply_queue.clone());
         let store = Store::new(aws_sdk_s3::Client::new(aws), settings.input_bucket.clone(), settings.output_bucket.clone());
         let (sender, send_loop) = jobs::sender(requests.clone());
-        Self { core: Arc::new(Core::new(settings, store, sender, metrics)), requests, replies, send_loop }
+        let core = Arc::new(Core::new(settings, store, sender, metrics.clone()));
+        let wake = Wake::new(&core.settings, &core.waiting, metrics);
+        Self { core, requests, replies, send_loop, wake }
     }
 
     fn start(self, tasks: &mut JoinSet<&'static str>, readiness: &Readiness, shutdown: &CancellationToken, stop: &CancellationToken) {
-        let Self { core, requests, replies, send_loop } = self;
+        let Self { core, requests, replies, send_loop, wake } = self;
         let (readiness, shutdown, until, queues) = (readiness.clone(), shutdown.clone(), stop.clone(), [requests, replies.clone()]);
         spawn(tasks, "the sender of jobs", send_loop.run(stop.clone()));
+        spawn(tasks, "the wake of the operator", wake.run(stop.clone()));
         let (reached, registry) = (CancellationToken::new(), core.registry.clone());
         let receiver = replies::run(replies, registry, stop.clone());
         spawn(tasks, "the receiver of answers", after(reached.clone(), stop.clone(), receiver));

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 /// Settings of one gateway replica. Region, endpoints and credentials are the AWS SDK's own (`AWS_REGION` …).
 #[derive(Debug, Clone, Args)]
@@ -14,7 +15,7 @@ pub struct Settings {
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
     #[arg(long, env = "CLASSIFIERFLEET_MONITOR_LISTEN", default_value = "0.0.0.0:9090")]
     pub monitor_listen: SocketAddr,
-    /// Namespace of the ClassifierFleet, for logs.
+    /// Namespace of the ClassifierFleet, and of the Lease that wakes the operator.
     #[arg(long, env = "CLASSIFIERFLEET_NAMESPACE")]
     pub namespace: String,
     /// Name of the ClassifierFleet, for logs and metrics.
@@ -53,6 +54,23 @@ pub struct Settings {
     /// How long uploads may go on waiting for their results once the process was asked to stop, in seconds.
     #[arg(long, env = "CLASSIFIERFLEET_DRAIN_TIMEOUT_SECONDS", default_value_t = 20)]
     pub drain_timeout_seconds: u64,
+    /// Name of the Lease by which the operator hears at once that images wait; without one it hears from the queue.
+    #[arg(long, env = "CLASSIFIERFLEET_WAKE_LEASE")]
+    pub wake_lease: Option<String>,
+    /// JSON of the OwnerReference that the Lease gets, so that it goes with its fleet.
+    #[arg(long, env = "CLASSIFIERFLEET_OWNER", value_parser = owner)]
+    pub owner: Option<OwnerReference>,
+    /// Name of this pod: holder of the Lease.
+    #[arg(long, env = "HOSTNAME")]
+    pub pod_name: Option<String>,
+}
+
+fn owner(json: &str) -> Result<OwnerReference, String> {
+    let hint = r#"write {"apiVersion": …, "kind": …, "name": …, "uid": …}"#;
+    let owner: OwnerReference = serde_json::from_str(json).map_err(|error| format!("it is no OwnerReference: {error}; {hint}"))?;
+    // Absent fields read as empty ones, which the API server would refuse with every write.
+    let complete = [&owner.api_version, &owner.kind, &owner.name, &owner.uid].iter().all(|field| !field.is_empty());
+    if complete { Ok(owner) } else { Err(format!("it is no whole OwnerReference; {hint}")) }
 }
 
 impl Settings {

@@ -15,6 +15,7 @@ use crate::metrics::Measured;
 use crate::refusal::Refusal;
 use crate::registry::Waiter;
 use crate::sniff::{ImageFormat, sniff};
+use crate::waiting::Awaited;
 
 /// Pauses between looks into S3 for a result whose announcement does not come.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +62,7 @@ pub(crate) struct Submitted {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     waiter: Waiter,
+    _awaited: Awaited,
     _slot: Slot,
 }
 
@@ -100,6 +102,8 @@ async fn try_submit(core: &Core, file: File, origin: &Origin) -> Result<Ticket, 
     let File { name, bytes, slot, memory } = file;
     let format = image_format(&name, &bytes)?;
     let id = Uuid::now_v7();
+    // Before the image is in S3: a worker that must boot cannot begin too soon.
+    let awaited = core.waiting.begin(id);
     // Before the job is sent: its result may come at once.
     let waiter = core.registry.wait(id);
     let key = ObjectKeys::new(id, &name).input;
@@ -116,7 +120,7 @@ async fn try_submit(core: &Core, file: File, origin: &Origin) -> Result<Ticket, 
     };
     core.jobs.send(&job).await?;
     tracing::debug!(job = %id, name = job.name, "an image was accepted");
-    Ok(Ticket { waiter, _slot: slot })
+    Ok(Ticket { waiter, _awaited: awaited, _slot: slot })
 }
 
 fn image_format(name: &str, bytes: &[u8]) -> Result<ImageFormat, Refusal> {

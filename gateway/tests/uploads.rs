@@ -254,12 +254,22 @@ async fn who_goes_away_frees_the_place_and_the_image_is_classified_all_the_same(
 
 #[tokio::test]
 #[ignore = "needs SQS and S3: cargo xtask test starts them"]
-async fn a_fifo_queue_takes_jobs_too() {
-    let stack = Stack::with_request_queue(".fifo").await;
-    let (gateway, worker) = (stack.gateway().await, stack.worker());
-    let form = (0..12).fold(reqwest::multipart::Form::new(), |form, _| form.part("f", Part::bytes(image("same")).file_name("same.jpg")));
-    let answer = gateway.post("/upload", form).send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap()), (200, ["same"; 12].join("\n")));
+async fn fifo_queues_carry_jobs_and_answers_and_none_waits_for_another() {
+    let stack = Stack::with_queues(".fifo").await;
+    let gateway = stack.gateway().await;
+    let form = (0..12)
+        .fold(reqwest::multipart::Form::new(), |form, n| form.part("f", Part::bytes(image(&format!("label {n}"))).file_name("same.jpg")));
+    let upload = tokio::spawn(gateway.post("/upload", form).send());
+    // Were they of one group, SQS would hand out none while the first of them is in flight.
+    let mut jobs = Vec::new();
+    while jobs.len() < 12 {
+        jobs.extend(stack.hold(10).await);
+    }
+    for job in jobs {
+        stack.answer(job).await;
+    }
+    let answer = upload.await.unwrap().unwrap();
+    let expected = (0..12).map(|n| format!("label {n}")).collect::<Vec<_>>().join("\n");
+    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap()), (200, expected));
     gateway.stop().await;
-    worker.abort();
 }

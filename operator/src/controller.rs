@@ -1,10 +1,11 @@
-//! The controller: which fleets are reconciled, how many at once, and when one that failed is tried again.
+//! The controllers: which fleets are reconciled, how many at once, and when one that failed is tried again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crds::ClassifierFleet;
 use futures::StreamExt as _;
+use futures::future::join_all;
 use kube::api::ListParams;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::{Controller, watcher};
@@ -14,6 +15,7 @@ use service::monitor::Readiness;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Operator;
+use crate::leader::Leading;
 use crate::reconcile::{Error, reconcile};
 
 /// After a conflict: the watch has brought the newer fleet by then.
@@ -24,17 +26,50 @@ const UNKNOWN: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_AT_MOST: Duration = Duration::from_secs(60);
 
-/// Runs until `stop`, then lets the reconciles under way end.
-pub async fn run(operator: Arc<Operator>, readiness: Readiness, stop: CancellationToken) {
-    let api: Api<ClassifierFleet> = Api::all(operator.kube.clone());
-    if stop.run_until_cancelled(fleets_are_known(&api)).await.is_none() {
+/// Reconciles whenever this operator leads, until `stop`; then lets the reconciles under way end.
+pub async fn run(operator: Arc<Operator>, mut leading: Leading, readiness: Readiness, stop: CancellationToken) {
+    let apis: Vec<Api<ClassifierFleet>> = operator.scope.apis(&operator.kube);
+    if stop.run_until_cancelled(join_all(apis.iter().map(fleets_are_known))).await.is_none() {
         return;
     }
+    // One that waits to lead is as ready as it can be: its Service and its roll-out must not wait for the leader's end.
     readiness.set(true);
+    while stop.run_until_cancelled(leading.wait_for(|leads| *leads)).await.is_some_and(|leads| leads.is_ok()) {
+        let mut term = leading.clone();
+        let end = stop.child_token();
+        let ended = end.clone();
+        let reign = async {
+            let over = async {
+                // Without an election nobody ever says that it is over.
+                if term.wait_for(|leads| !*leads).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            if end.run_until_cancelled(over).await.is_some() {
+                end.cancel();
+            }
+        };
+        tokio::join!(reign, controllers(&operator, &ended));
+        if stop.is_cancelled() {
+            break;
+        }
+    }
+    readiness.set(false);
+}
+
+/// One controller for each namespace in scope, or one for all, until `end`.
+async fn controllers(operator: &Arc<Operator>, end: &CancellationToken) {
+    let apis = operator.scope.apis::<ClassifierFleet>(&operator.kube);
+    join_all(apis.into_iter().map(|api| controller(operator.clone(), api, end.clone()))).await;
+}
+
+async fn controller(operator: Arc<Operator>, api: Api<ClassifierFleet>, end: CancellationToken) {
     let config = Config::default().concurrency(operator.settings.concurrency);
+    let wake = operator.wake.stream(api.namespace().map(str::to_owned));
     Controller::new(api, watcher::Config::default())
         .with_config(config)
-        .graceful_shutdown_on(stop.cancelled_owned())
+        .reconcile_on(wake)
+        .graceful_shutdown_on(end.cancelled_owned())
         .run(reconcile, on_error, operator)
         .for_each(|result| async {
             if let Err(error @ kube::runtime::controller::Error::QueueError(_)) = result {
@@ -42,7 +77,6 @@ pub async fn run(operator: Arc<Operator>, readiness: Readiness, stop: Cancellati
             }
         })
         .await;
-    readiness.set(false);
 }
 
 /// Returns once the API server serves fleets. Not by waiting for the controller's store: of two that wait for a store,

@@ -3,13 +3,21 @@
 //! [`reconcile`] is the table of contents.
 
 pub mod act;
+pub mod clouds;
 pub mod context;
 pub mod controller;
+pub mod drift;
+pub mod leader;
 pub mod memory;
 pub mod metrics;
 pub mod observe;
+pub mod offerings;
+pub mod orphans;
+pub mod pace;
 pub mod prepare;
 pub mod reconcile;
 pub mod report;
 pub mod revision;
+pub mod scope;
 pub mod settings;
+pub mod tasks;

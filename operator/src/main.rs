@@ -2,40 +2,48 @@
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use kube::Client;
 use operator::context::Operator;
-use operator::controller;
 use operator::settings::Settings;
+use operator::tasks::{Ended, Ends, tasks};
+use operator::{controller, leader, orphans};
 use prometheus::Registry;
 use service::monitor::{self, Readiness};
 use service::{logs, shutdown};
+use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let settings = Settings::parse();
     logs::init(&settings.logs)?;
     let stop = shutdown::on_signal()?;
-    let registry = Registry::new();
-    let readiness = Readiness::default();
+    let (registry, readiness) = (Registry::new(), Readiness::default());
+    let (tasks, ends) = tasks();
     let (address, monitor) = monitor::bind(settings.monitor_listen, registry.clone(), readiness.clone(), stop.clone()).await?;
+    tasks.spawn("monitor", monitor);
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "the operator starts");
-    let (operator, tasks) = Operator::start(settings, &registry, stop.clone()).await?;
-    let mut monitor = tokio::spawn(monitor);
-    let mut inventory = tokio::spawn(tasks.inventory);
-    let mut gateways = tokio::spawn(tasks.gateways);
-    let mut controller = tokio::spawn(controller::run(operator, readiness, stop.clone()));
-    // Each of these runs until the process is asked to stop; one that ends before takes the process with it.
-    let ended = tokio::select! {
-        result = &mut monitor => ("monitor", result),
-        result = &mut inventory => ("inventory", result),
-        result = &mut gateways => ("gateway watch", result),
-        result = &mut controller => ("controller", result),
-    };
-    let (name, result) = ended;
-    result.with_context(|| format!("the {name} task died"))?;
-    anyhow::ensure!(stop.is_cancelled(), "the {name} task ended before it was asked to");
-    if name != "controller" {
-        controller.await.context("the controller task died")?;
+    let client = Client::try_default().await.context("no Kubernetes API: set KUBECONFIG, or run in a pod with a service account")?;
+    let (leading, election) = leader::election(&client, &settings).await?;
+    let operator = Operator::start(settings, &registry, client, &tasks, &stop).await?;
+    if let Some(election) = election {
+        tasks.spawn("election", election.run(stop.clone()));
     }
+    tasks.spawn("orphans", orphans::run(operator.clone(), leading.clone(), stop.clone()));
+    tasks.spawn("controller", controller::run(operator, leading, readiness, stop.clone()));
+    drop(tasks);
+    wait(ends, &stop).await?;
     tracing::info!("the operator has stopped; its workers go on");
+    Ok(())
+}
+
+/// Each task runs until the process is asked to stop; one that ends before takes the process with it.
+async fn wait(mut ends: Ends, stop: &CancellationToken) -> anyhow::Result<()> {
+    while let Some(Ended { name, result }) = ends.next().await {
+        result.with_context(|| format!("the {name} task died"))?;
+        anyhow::ensure!(stop.is_cancelled(), "the {name} task ended before it was asked to");
+        if name == "controller" {
+            break;
+        }
+    }
     Ok(())
 }

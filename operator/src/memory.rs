@@ -1,14 +1,16 @@
 //! What the operator remembers of each fleet between two reconciles. All of it may be lost: what safety needs stands in
 //! the fleet's status and in EC2's tags.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use crds::ClassifierFleet;
 use jiff::{SignedDuration, Timestamp};
-use plan::Recommendation;
+use plan::{Change, Recommendation};
 
+use crate::observe::arrivals::Arrivals;
 use crate::prepare::Needs;
+use crate::prepare::image::KnownImage;
 
 /// What is remembered of all fleets, by uid.
 #[derive(Default)]
@@ -21,16 +23,26 @@ pub struct Remembered {
     pub written: Option<ClassifierFleet>,
     /// What the fleet needs, as last prepared.
     pub needs: Option<Needs>,
-    /// Recommendations within the scale-down window.
+    /// What the image parameter said.
+    pub image: Option<KnownImage>,
+    /// Recommendations within the windows.
     pub history: Vec<Recommendation>,
+    /// Changes of the number within the longest period a policy may have.
+    pub changes: Vec<Change>,
     /// Orders that EC2's lists may not show yet.
     pub told: HashMap<String, Told>,
-    /// EC2 refused a launch.
+    /// EC2 refused a launch for a reason that no other offering mends.
     pub refusal: Option<Refusal>,
     /// Reconciles that failed in a row.
     pub failures: u32,
-    /// Workers that did not register in time, since one last did.
-    pub never_ready: u32,
+    /// Samples that failed in a row.
+    pub failed_samples: u32,
+    /// How fast jobs arrive.
+    pub arrivals: Arrivals,
+    /// Since when nothing happens.
+    pub quiet_since: Option<Timestamp>,
+    /// Boots whose time was learned, by instance and launch; none before the first list.
+    pub learned: Option<HashSet<(String, Timestamp)>>,
 }
 
 /// An order given to an instance.
@@ -38,6 +50,8 @@ pub struct Remembered {
 pub enum Told {
     /// Drain, since.
     Drain(Timestamp),
+    /// Stay, since.
+    Keep(Timestamp),
     /// Terminated, at.
     Terminate(Timestamp),
 }
@@ -57,6 +71,8 @@ pub struct Refusal {
 
 /// EC2's lists show an order well within this.
 const TOLD_KEPT: SignedDuration = SignedDuration::from_mins(2);
+/// The longest period that a policy may have.
+const CHANGES_KEPT: SignedDuration = SignedDuration::from_secs(1800);
 
 impl Memory {
     /// Reads or changes what is remembered of the fleet `uid`.
@@ -82,7 +98,7 @@ impl Remembered {
         }
     }
 
-    /// Remembers a recommendation and forgets those older than `window`.
+    /// Remembers a recommendation and forgets those older than `window`, the longer of the two.
     pub fn recommend(&mut self, at: Timestamp, workers: u32, window: SignedDuration) {
         self.history.retain(|entry| at.duration_since(entry.at) < window);
         match self.history.last_mut() {
@@ -92,10 +108,18 @@ impl Remembered {
         }
     }
 
+    /// Remembers that the number changed.
+    pub fn changed(&mut self, at: Timestamp, by: i64) {
+        self.changes.retain(|change| at.duration_since(change.at) < CHANGES_KEPT);
+        if by != 0 {
+            self.changes.push(Change { at, by });
+        }
+    }
+
     /// Forgets orders that EC2 must have shown by now.
     pub fn forget_told(&mut self, now: Timestamp) {
         self.told.retain(|_, told| match *told {
-            Told::Drain(at) | Told::Terminate(at) => now.duration_since(at) < TOLD_KEPT,
+            Told::Drain(at) | Told::Keep(at) | Told::Terminate(at) => now.duration_since(at) < TOLD_KEPT,
         });
     }
 }

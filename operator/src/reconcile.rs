@@ -1,21 +1,22 @@
 //! One fleet, once: prepare, observe, plan, act, report.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crds::{ClassifierFleet, FINALIZER};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::{Resource as _, ResourceExt as _};
-use plan::{Counted, Fleet, Plan, QueueDepth, decide};
+use plan::{Fleet, Plan, Waiting, decide};
 use serde_json::json;
 
 use crate::act::{Outcome, act};
+use crate::clouds::{Cloud, NoRegion};
 use crate::context::Operator;
-use crate::observe::{observation, queue};
-use crate::prepare::{Needs, gateway, prepare};
+use crate::observe::{Observation, Sample, Sources, observation, queue, wake};
+use crate::pace::{is_busy, pause};
+use crate::prepare::{Fault, Needs, clean_up, gateway, image, prepare};
 use crate::report;
 use crate::revision::Revision;
 
@@ -37,6 +38,12 @@ pub enum Error {
     /// The launch template of a deleted fleet is still there.
     #[error("the launch template cannot be deleted: {0}")]
     Template(#[source] ec2::Error),
+    /// Queues or buckets that were to be deleted are still there.
+    #[error("{0}")]
+    CleanUp(String),
+    /// There is no region.
+    #[error(transparent)]
+    Region(#[from] NoRegion),
     /// The object lacks what every object has.
     #[error("the fleet has no uid")]
     NoUid,
@@ -54,6 +61,8 @@ impl Error {
             Self::Status(_) => "status",
             Self::Remove(_) => "remove",
             Self::Template(_) => "template",
+            Self::CleanUp(_) => "clean_up",
+            Self::Region(_) => "region",
             Self::NoUid => "read",
             Self::Timeout(_) => "timeout",
         }
@@ -65,7 +74,7 @@ impl Error {
             Self::Finalizer(error) | Self::Intent(error) | Self::Status(error) => {
                 matches!(error, kube::Error::Api(status) if status.code == 409 || status.code == 404)
             }
-            Self::Remove(_) | Self::Template(_) | Self::NoUid | Self::Timeout(_) => false,
+            Self::Remove(_) | Self::Template(_) | Self::CleanUp(_) | Self::Region(_) | Self::NoUid | Self::Timeout(_) => false,
         }
     }
 }
@@ -92,23 +101,42 @@ async fn once(fleet: &ClassifierFleet, operator: &Operator) -> Result<Action, Er
         (true, _) => {}
     }
     let now = Timestamp::now();
-    let revision = Revision::of(&fleet, &operator.region, &gateway::endpoints());
-    let needs = needs(operator, &fleet, &uid, &revision, now).await;
-    let sample = sample(operator, &fleet, &uid, needs.as_ref()).await;
-    let snapshot = operator.inventory.latest();
-    let template = needs.as_ref().and_then(|needs| needs.template_version.as_ref().err());
-    let observation = observation(&fleet, &uid, &operator.memory, snapshot.as_deref(), sample, template, now);
-    let settings = settings(&fleet, &revision);
+    let cloud = operator.clouds.of(&fleet).await?;
+    let (revision, image) = revision(operator, &cloud, &fleet, &uid, now).await;
+    let needs = needs(operator, &cloud, &fleet, &uid, &revision, image, now).await;
+    let waiting = waiting(operator, &fleet, now);
+    let sample = sample(operator, &cloud, &fleet, &uid, needs.as_ref(), waiting).await;
+    let snapshot = cloud.inventory.latest();
+    let settings = fleet.settings(revision.name());
+    let sources = Sources { snapshot: snapshot.as_deref(), sample, waiting, template: needs.as_ref().and_then(Needs::no_launch) };
+    let observation = observation(&fleet, &settings, &operator.memory, &uid, sources, now);
     let plan = decide(&settings, &observation.observed, now);
     let version = needs.as_ref().and_then(|needs| needs.template_version.clone().ok());
-    let outcome = act(operator, fleet, &revision, version, &observation, &plan, now).await?;
-    remember(operator, &uid, &settings, &plan, now);
-    if plan.gone && outcome.intents.iter().all(|intent| !intent.instance_ids.is_empty()) {
-        return release(operator, &outcome, &uid).await;
+    let outcome = act(operator, &cloud, &uid, fleet, &revision, version, &observation, &plan, now).await?;
+    let go_on = outcome.go_on;
+    let pause = remember(operator, &cloud, &uid, &settings, &observation, &plan, now);
+    if plan.gone && outcome.intents.iter().all(|intent| intent.answered) {
+        return release(operator, &cloud, &outcome, &uid).await;
     }
     report::report(operator, &uid, outcome, &revision, needs.as_ref(), &observation, &plan, now).await?;
     operator.memory.with(&uid, |remembered| remembered.failures = 0);
-    Ok(Action::requeue(operator.settings.sample_interval))
+    Ok(Action::requeue(if go_on { Duration::ZERO } else { pause }))
+}
+
+/// What workers are made from. While the image is not known, workers stay what they are.
+async fn revision(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, uid: &str, now: Timestamp) -> (Revision, Result<(), Fault>) {
+    let image = match fleet.meta().deletion_timestamp {
+        Some(_) => Ok(String::new()),
+        None => image::image(operator, cloud, fleet, uid, now).await,
+    };
+    let known = image.as_deref().unwrap_or_default();
+    let revision = Revision::of(fleet, known, &operator.cluster, &cloud.region, &gateway::endpoints(cloud));
+    let earlier = fleet.status.as_ref().and_then(|status| status.revision.as_deref()).filter(|_| known.is_empty());
+    let revision = match earlier {
+        Some(earlier) => revision.named(earlier),
+        None => revision,
+    };
+    (revision, image.map(drop))
 }
 
 /// The finalizer comes before the first launch: a fleet that is deleted must first lose its instances.
@@ -116,81 +144,88 @@ async fn set_finalizer(operator: &Operator, fleet: &ClassifierFleet, uid: &str) 
     let mut finalizers = fleet.finalizers().to_vec();
     finalizers.push(FINALIZER.to_owned());
     let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": fleet.resource_version()}});
-    let written = operator.fleets(fleet).patch(&fleet.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await;
+    let written = operator.api(fleet).patch(&fleet.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await;
     let written = written.map_err(Error::Finalizer)?;
     operator.memory.with(uid, |remembered| remembered.written = Some(written));
     Ok(Action::requeue(Duration::ZERO))
 }
 
 /// What the fleet needs; a fleet that is being deleted needs nothing any more.
-async fn needs(operator: &Operator, fleet: &ClassifierFleet, uid: &str, revision: &Revision, now: Timestamp) -> Option<Needs> {
+async fn needs(
+    operator: &Operator,
+    cloud: &Cloud,
+    fleet: &ClassifierFleet,
+    uid: &str,
+    revision: &Revision,
+    image: Result<(), Fault>,
+    now: Timestamp,
+) -> Option<Needs> {
     if fleet.meta().deletion_timestamp.is_some() {
         return None;
     }
-    Some(prepare(operator, fleet, uid, revision, now).await)
+    let mut needs = prepare(operator, cloud, fleet, uid, revision, now).await;
+    if let Err(fault) = image {
+        needs.template_version = Err(fault);
+    }
+    Some(needs)
 }
 
-async fn sample(
-    operator: &Operator,
-    fleet: &ClassifierFleet,
-    uid: &str,
-    needs: Option<&Needs>,
-) -> Option<Result<(QueueDepth, Timestamp), String>> {
+fn waiting(operator: &Operator, fleet: &ClassifierFleet, now: Timestamp) -> Waiting {
+    let leases = operator.leases.state();
+    wake::waiting(leases.iter().map(AsRef::as_ref).filter(|lease| wake::is_of(fleet, lease)), now)
+}
+
+async fn sample(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, uid: &str, needs: Option<&Needs>, waiting: Waiting) -> Sample {
     let url = match &needs?.queues {
         Ok(url) => url,
         Err(fault) => return Some(Err(fault.message.clone())),
     };
-    let sampled = queue::sample(&operator.sqs, url).await;
+    let status = fleet.status.as_ref();
+    let idle = waiting.images == 0 && status.is_none_or(|status| status.workers.total == 0 && status.desired == 0);
+    let sampled = queue::sample(&cloud.sqs, url, idle).await;
     if let Err(queue::Error::Missing(_)) = sampled {
         // Somebody deleted it: it is made again at once.
         operator.memory.with(uid, |remembered| remembered.needs = None);
     }
     if let Err(error) = &sampled {
-        tracing::warn!(fleet = fleet.name_any(), namespace = fleet.namespace(), %error, "the queue cannot be sampled, the workers stay as they are");
+        tracing::warn!(fleet = fleet.name_any(), namespace = fleet.namespace(), %error, "the queue cannot be sampled");
     }
     Some(sampled.map(|depth| (depth, Timestamp::now())).map_err(|error| error.to_string()))
 }
 
-/// The settings that decisions depend on.
-fn settings(fleet: &ClassifierFleet, revision: &Revision) -> Fleet {
-    let (workers, scaling) = (&fleet.spec.workers, &fleet.spec.scaling);
-    let number = |value: i32| u32::try_from(value).unwrap_or(0);
-    let seconds = |value: i32| SignedDuration::from_secs(i64::from(value));
-    Fleet {
-        min: number(workers.min),
-        max: number(workers.max),
-        pinned: workers.replicas.map(number),
-        messages_per_worker: NonZeroU32::new(number(scaling.target.messages_per_worker)).unwrap_or(NonZeroU32::MIN),
-        counted: Counted { in_flight: scaling.count_in_flight, delayed: scaling.count_delayed },
-        scale_down_window: seconds(scaling.behavior.scale_down.stabilization_window_seconds),
-        boot_timeout: seconds(workers.boot_timeout_seconds),
-        drain_timeout: seconds(workers.drain_timeout_seconds),
-        revision: revision.name().to_owned(),
-        deleting: fleet.meta().deletion_timestamp.is_some(),
-    }
-}
-
-fn remember(operator: &Operator, uid: &str, settings: &Fleet, plan: &Plan, now: Timestamp) {
+/// Remembers what the next reconcile needs, and says when it should be.
+fn remember(
+    operator: &Operator,
+    cloud: &Cloud,
+    uid: &str,
+    settings: &Fleet,
+    observation: &Observation,
+    plan: &Plan,
+    now: Timestamp,
+) -> Duration {
     let census = plan.census;
-    if census.booting + census.coming + census.draining + census.leaving > 0 || settings.deleting {
-        operator.inventory.hurry();
+    if census.booting + census.coming + census.draining + census.stopping + census.leaving > 0 || settings.deleting {
+        cloud.inventory.hurry();
     }
-    let never_ready = u32::try_from(plan.terminate.iter().filter(|ended| ended.reason == plan::Reason::BootTimeout).count()).unwrap_or(0);
+    let busy = is_busy(settings, plan);
     operator.memory.with(uid, |remembered| {
         if let Some(workers) = plan.recommendation {
-            remembered.recommend(now, workers, settings.scale_down_window);
+            remembered.recommend(now, workers, settings.scale_down.window.max(settings.scale_up.window));
         }
-        remembered.never_ready = if census.ready > 0 { 0 } else { remembered.never_ready + never_ready };
-    });
+        remembered.changed(now, i64::from(plan.desired) - i64::from(observation.observed.desired));
+        remembered.quiet_since = if busy { None } else { remembered.quiet_since.or(Some(now)) };
+        pause(remembered.quiet_since, operator.settings.sample_interval, operator.settings.idle_sample_interval, now)
+    })
 }
 
 /// Nothing of the fleet is left in EC2: its launch template goes, then the object.
-async fn release(operator: &Operator, outcome: &Outcome, uid: &str) -> Result<Action, Error> {
+async fn release(operator: &Operator, cloud: &Cloud, outcome: &Outcome, uid: &str) -> Result<Action, Error> {
     let fleet = &outcome.fleet;
-    operator.ec2.delete_template(&crate::revision::template_name(fleet)).await.map_err(Error::Template)?;
+    clean_up(operator, cloud, fleet).await.map_err(|fault| Error::CleanUp(fault.message))?;
+    cloud.ec2.delete_template(&crate::revision::template_name(fleet)).await.map_err(Error::Template)?;
     let finalizers: Vec<&String> = fleet.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
     let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": fleet.resource_version()}});
-    let written = operator.fleets(fleet).patch(&fleet.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await;
+    let written = operator.api(fleet).patch(&fleet.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await;
     written.map_err(Error::Finalizer)?;
     tracing::info!(fleet = fleet.name_any(), namespace = fleet.namespace(), "the fleet is gone, and all its instances");
     operator.metrics.forget(fleet);

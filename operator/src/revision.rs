@@ -21,31 +21,53 @@ pub struct Revision {
 pub const ENDPOINT_VARIABLES: [&str; 4] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3"];
 
 impl Revision {
-    /// The revision that `fleet` asks for, with workers in `region` that reach AWS at `endpoints` (variable, value).
-    pub fn of(fleet: &ClassifierFleet, region: &str, endpoints: &[(String, String)]) -> Self {
+    /// The revision that `fleet` asks for, with workers made from the AMI `image` in `region` that reach AWS at `endpoints`
+    /// (variable, value). `cluster` is this cluster's name in tags.
+    pub fn of(fleet: &ClassifierFleet, image: &str, cluster: &str, region: &str, endpoints: &[(String, String)]) -> Self {
         let template = &fleet.spec.workers.template;
         let mut environment = environment(fleet, region);
         environment.extend(endpoints.iter().cloned());
-        let revision = hash(fleet, &environment);
+        // A worker that leaves is stopped while there is a pool to keep it in: EC2 is told so at the launch.
+        let stop_on_shutdown = fleet.spec.workers.warm_pool.max > 0;
+        let revision = hash(fleet, image, stop_on_shutdown, &environment);
         environment.push(("CLASSIFIERFLEET_REVISION".to_owned(), revision.clone()));
         let version = TemplateVersion {
             revision,
-            image_id: template.image_id.clone(),
+            image_id: image.to_owned(),
             instance_type: template.instance_types.first().cloned().unwrap_or_default(),
             security_group_ids: template.security_group_ids.clone(),
             instance_profile: template.instance_profile.clone(),
             key_name: template.key_name.clone(),
+            volume_gib: template.volume_gib,
+            stop_on_shutdown,
             user_data: user_data(fleet, &environment),
         };
-        let tags = [(ec2::tags::UID, fleet.uid()), (ec2::tags::NAMESPACE, fleet.namespace()), (ec2::tags::FLEET, Some(fleet.name_any()))];
-        let tags = tags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-        Self { template: Template { name: template_name(fleet), tags }, version }
+        Self { template: template_of(fleet, cluster), version }
+    }
+
+    /// The same, under the name of an earlier revision: while it is not known what this one would be, nothing is replaced.
+    #[must_use]
+    pub fn named(mut self, earlier: &str) -> Self {
+        earlier.clone_into(&mut self.version.revision);
+        self
     }
 
     /// Its name: the hash.
     pub fn name(&self) -> &str {
         &self.version.revision
     }
+}
+
+/// The fleet's launch template.
+pub fn template_of(fleet: &ClassifierFleet, cluster: &str) -> Template {
+    let tags = [
+        (ec2::tags::UID, fleet.uid()),
+        (ec2::tags::CLUSTER, Some(cluster.to_owned())),
+        (ec2::tags::NAMESPACE, fleet.namespace()),
+        (ec2::tags::FLEET, Some(fleet.name_any())),
+    ];
+    let tags = tags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+    Template { name: template_name(fleet), tags }
 }
 
 /// Name of the fleet's launch template. The uid, not the name: a fleet deleted and made again is another.
@@ -63,13 +85,16 @@ fn environment(fleet: &ClassifierFleet, region: &str) -> Vec<(String, String)> {
         ("CLASSIFIERFLEET_OUTPUT_BUCKET", spec.storage.output_bucket.clone()),
         ("CLASSIFIERFLEET_MODEL_URI", spec.model.uri.clone()),
         ("CLASSIFIERFLEET_VISIBILITY_TIMEOUT_SECONDS", spec.queues.visibility_timeout_seconds.to_string()),
+        ("CLASSIFIERFLEET_IDLE_SHUTDOWN_SECONDS", spec.workers.idle_shutdown_seconds.to_string()),
     ];
     variables.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-fn hash(fleet: &ClassifierFleet, environment: &[(String, String)]) -> String {
+fn hash(fleet: &ClassifierFleet, image: &str, stop_on_shutdown: bool, environment: &[(String, String)]) -> String {
     let mut hash = Sha256::new();
     hash.update(HASH_VERSION);
+    hash.update([u8::from(stop_on_shutdown)]);
+    hash.update(image);
     // The template is plain data: it always has a JSON form.
     hash.update(serde_json::to_vec(&fleet.spec.workers.template).unwrap_or_default());
     for (key, value) in environment {
@@ -88,13 +113,17 @@ fn user_data(fleet: &ClassifierFleet, environment: &[(String, String)]) -> Strin
     let commands = commands.strip_prefix("#!/bin/sh\n").unwrap_or(commands);
     let exports: String = environment.iter().map(|(key, value)| format!("export {key}={}\n", quoted(value))).collect();
     format!(
-        "#!/bin/sh\n# A worker of the ClassifierFleet {}/{}. Written by the operator.\n{commands}\n{exports}\
+        "#!/bin/sh\n# A worker of the ClassifierFleet {}/{}. Written by the operator.\n{AT_EVERY_BOOT}{commands}\n{exports}\
          until classifierfleet-worker; do\n  echo \"the worker failed with exit code $?, it is started again in 5 s\" >&2\n  sleep 5\ndone\n\
          poweroff\n",
         fleet.namespace().unwrap_or_default(),
         fleet.name_any()
     )
 }
+
+/// cloud-init runs user data at the first boot only; a worker that was stopped and is started again must work, too.
+const AT_EVERY_BOOT: &str = "case \"$0\" in /var/lib/cloud/instance*/scripts/*)\n  \
+     mkdir -p /var/lib/cloud/scripts/per-boot && install -m 700 \"$0\" /var/lib/cloud/scripts/per-boot/classifierfleet-worker ;;\nesac\n";
 
 /// `value` as one word of a shell.
 fn quoted(value: &str) -> String {

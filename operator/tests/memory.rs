@@ -8,8 +8,8 @@ use ec2::{Instance, InstanceState, tags};
 use jiff::{SignedDuration, Timestamp};
 use operator::memory::{Memory, Remembered, Told};
 use operator::observe::inventory::Snapshot;
-use operator::observe::observation;
-use plan::State;
+use operator::observe::{Sources, observation};
+use plan::{State, Waiting};
 
 const UID: &str = "uid-1";
 
@@ -47,13 +47,33 @@ fn instance(id: &str, tags: &[(&str, &str)]) -> Instance {
         id: id.to_owned(),
         state: InstanceState::Running,
         launched_at: noon() - SignedDuration::from_secs(100),
+        instance_type: "t3.small".to_owned(),
+        subnet_id: Some("subnet-0123456789abcdef0".to_owned()),
+        spot: false,
+        state_reason: None,
         tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
     }
 }
 
 fn observe(memory: &Memory, instances: Vec<Instance>, now: Timestamp) -> plan::Observed {
     let snapshot = Snapshot { at: now, by_fleet: HashMap::from([(UID.to_owned(), instances)]) };
-    observation(&fleet("1"), UID, memory, Some(&snapshot), None, None, now).observed
+    let (fleet, sources) = (fleet("1"), Sources { snapshot: Some(&snapshot), sample: None, waiting: Waiting::default(), template: None });
+    observation(&fleet, &fleet.settings("r1"), memory, UID, sources, now).observed
+}
+
+/// Registered half a minute after the launch.
+const READY: &str = r#"{"at":"2026-06-01T11:58:50Z","imagesPerSecond":4.5,"model":"m@1"}"#;
+
+/// A boot is learned once, and not from the first list: an operator that starts finds workers that others learned from.
+#[test]
+fn boots_are_learned_once() {
+    let memory = Memory::default();
+    let boot = |listed: Vec<Instance>| observe(&memory, listed, noon()).learned.boot_cold.map(|boot| boot.as_secs());
+    let (first, second) = (instance("i-1", &[(tags::READY, READY)]), instance("i-2", &[(tags::READY, READY)]));
+    assert_eq!(boot(vec![first.clone()]), None);
+    assert_eq!(boot(vec![first.clone(), second.clone()]), Some(30));
+    // The status keeps what was learned; here nobody wrote it, so nothing is left of it.
+    assert_eq!(boot(vec![first, second]), None);
 }
 
 #[test]
@@ -61,9 +81,12 @@ fn tags_tell_what_an_instance_does() {
     let since = "2026-06-01T11:59:00Z";
     let listed = vec![
         instance("i-booting", &[]),
-        instance("i-ready", &[(tags::READY, "{}"), (tags::REVISION, "r1")]),
+        instance("i-ready", &[(tags::READY, READY)]),
+        instance("i-earlier", &[(tags::READY, r#"{"at":"2026-06-01T11:00:00Z"}"#)]),
+        instance("i-warm", &[(tags::READY, "")]),
         instance("i-draining", &[(tags::INTENT, "drain"), (tags::INTENT_AT, since)]),
         instance("i-kept", &[(tags::INTENT, "keep")]),
+        instance("i-again", &[(tags::INTENT, "drain"), (tags::INTENT_AT, "2026-06-01T11:00:00Z")]),
         instance("i-torn", &[(tags::INTENT, "drain"), (tags::INTENT_AT, "yesterday")]),
     ];
     let observed = observe(&Memory::default(), listed, noon());
@@ -74,8 +97,11 @@ fn tags_tell_what_an_instance_does() {
         [
             ("i-booting".to_owned(), false, None),
             ("i-ready".to_owned(), true, None),
+            ("i-earlier".to_owned(), false, None),
+            ("i-warm".to_owned(), false, None),
             ("i-draining".to_owned(), false, Some(since.parse().unwrap())),
             ("i-kept".to_owned(), false, None),
+            ("i-again".to_owned(), false, None),
             ("i-torn".to_owned(), false, Some(launched)),
         ]
     );

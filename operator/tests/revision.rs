@@ -15,23 +15,29 @@ fn fleet(change: impl FnOnce(&mut ClassifierFleet)) -> ClassifierFleet {
 }
 
 fn revision(change: impl FnOnce(&mut ClassifierFleet)) -> Revision {
-    Revision::of(&fleet(change), "eu-central-1", &[("AWS_ENDPOINT_URL_SQS".to_owned(), "http://127.0.0.1:1".to_owned())])
+    let fleet = fleet(change);
+    let image = fleet.spec.workers.template.image_id.clone().unwrap_or_default();
+    Revision::of(&fleet, &image, "cluster-1", "eu-central-1", &[("AWS_ENDPOINT_URL_SQS".to_owned(), "http://127.0.0.1:1".to_owned())])
 }
 
 #[test]
 fn only_what_workers_are_made_from_makes_a_new_revision() {
     let name = revision(|_| {}).name().to_owned();
-    let same: [fn(&mut ClassifierFleet); 4] = [
+    let same: [fn(&mut ClassifierFleet); 5] = [
+        |fleet| fleet.spec.workers.warm_pool.idle_seconds = 5,
         |fleet| fleet.spec.workers.max = 50,
         |fleet| fleet.spec.workers.replicas = Some(3),
         |fleet| fleet.spec.gateway.replicas = 2,
-        |fleet| fleet.spec.scaling.target.messages_per_worker = 1,
+        |fleet| fleet.spec.scaling.target.messages_per_worker = Some(1),
     ];
     for change in same {
         assert_eq!(revision(change).name(), name);
     }
-    let other: [fn(&mut ClassifierFleet); 5] = [
-        |fleet| fleet.spec.workers.template.image_id = "ami-00000000".to_owned(),
+    let other: [fn(&mut ClassifierFleet); 8] = [
+        |fleet| fleet.spec.workers.template.volume_gib = Some(20),
+        |fleet| fleet.spec.workers.warm_pool.max = 1,
+        |fleet| fleet.spec.workers.idle_shutdown_seconds = 0,
+        |fleet| fleet.spec.workers.template.image_id = Some("ami-00000000".to_owned()),
         |fleet| fleet.spec.workers.template.user_data = Some("true".to_owned()),
         |fleet| fleet.spec.workers.template.instance_types = vec!["c7i.large".to_owned()],
         |fleet| fleet.spec.model.uri = "file:///model".to_owned(),
@@ -78,7 +84,7 @@ fn the_worker_gets_its_settings_whatever_characters_they_have() {
 
 #[test]
 fn a_worker_that_fails_is_started_again_and_one_that_leaves_takes_the_machine_along() {
-    let revision = revision(|fleet| fleet.spec.workers.template.user_data = Some("#!/bin/sh\necho mine".to_owned()));
+    let revision = revision(|fleet| fleet.spec.workers.template.user_data = Some("echo mine".to_owned()));
     let twice = "echo up; test -e failed || { touch failed; exit 1; }";
     assert_eq!(run(&revision.version.user_data, twice), "mine\nup\nslept\nup\noff\n");
 }

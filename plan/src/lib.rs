@@ -5,18 +5,25 @@ pub mod backlog;
 pub mod census;
 mod check;
 mod decide;
-mod desired;
+pub mod desired;
+mod fleet;
+mod inputs;
 mod observed;
 mod outcome;
+mod pool;
+mod rollout;
 mod scale_in;
+mod scale_out;
 
 pub use backlog::{Counted, QueueDepth, SampleError};
 pub use census::Census;
 pub use check::{Violation, check};
 pub use decide::decide;
-pub use desired::{highest_recommended, limited};
-pub use observed::{Fleet, Instance, Intent, Inventory, Observed, Recommendation, State};
-pub use outcome::{LimitedBy, Plan, Reason, Termination};
+pub use desired::{Desired, desired};
+pub use fleet::{Allowance, Fallback, FallbackBehavior, Fleet, Offering, Pause, Policy, Pool, Rules, Select, Target, Update};
+pub use inputs::{ASSUMED, Assumed, Group, Inputs, PastChange};
+pub use observed::{Action, Change, Closed, Instance, Intent, Inventory, Learned, Observed, Recommendation, Rollout, State, Waiting};
+pub use outcome::{Alarm, Launch, LimitedBy, Plan, Reason, Start, Termination};
 
 use jiff::SignedDuration;
 
@@ -29,3 +36,6 @@ pub const UNLISTED_GONE: SignedDuration = SignedDuration::from_mins(15);
 
 /// An inventory older than this decides nothing: no launch, no removal.
 pub const STALE_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+/// EC2 bills at least so much at every start of an instance.
+pub const PAID_MINUTE: SignedDuration = SignedDuration::from_secs(60);

@@ -1,55 +1,52 @@
-//! What a decision is made from: the fleet's settings and what was observed.
-
-use std::num::NonZeroU32;
+//! What was seen of a fleet.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Counted, QueueDepth};
-
-/// The settings that decisions depend on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fleet {
-    /// Workers that run even when nothing waits.
-    pub min: u32,
-    /// Instances that may live at once, draining ones included.
-    pub max: u32,
-    /// Set by hand or by another autoscaler: so many workers, whatever waits.
-    pub pinned: Option<u32>,
-    /// Jobs that one worker is wanted for.
-    pub messages_per_worker: NonZeroU32,
-    /// Which counters make the backlog.
-    pub counted: Counted,
-    /// The highest recommendation of so long is kept.
-    pub scale_down_window: SignedDuration,
-    /// From launch until a worker must have registered.
-    pub boot_timeout: SignedDuration,
-    /// From the order to drain until a worker is terminated.
-    pub drain_timeout: SignedDuration,
-    /// What new workers are made from.
-    pub revision: String,
-    /// The fleet is being deleted: all workers must go.
-    pub deleting: bool,
-}
+use crate::{Offering, QueueDepth};
 
 /// What was seen, all of it about one fleet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
     /// The queue; `None` when it could not be sampled.
     pub queue: Option<QueueDepth>,
+    /// Samples that failed in a row.
+    pub failed_samples: u32,
+    /// What the gateways say.
+    pub waiting: Waiting,
+    /// Jobs that arrive each second, as far as the samples tell: the mean of a minute or more, or else a burst of a second
+    /// asks for workers that keep up with such bursts for ever.
+    pub arrivals_per_second: f64,
     /// What EC2 listed; `None` before the first list.
     pub inventory: Option<Inventory>,
-    /// Launches that were written down.
+    /// Launches and starts that were written down.
     pub intents: Vec<Intent>,
     /// Recommendations made before, in any order.
     pub history: Vec<Recommendation>,
+    /// Changes of the number made before, in any order.
+    pub changes: Vec<Change>,
     /// The number that was last decided.
     pub desired: u32,
+    /// Offerings that EC2 refused.
+    pub closed: Vec<Closed>,
+    /// What was learned of workers.
+    pub learned: Learned,
+    /// How the current revision fares.
+    pub rollout: Rollout,
     /// Why no launch can be tried now, as a sentence: EC2 refused the last one a moment ago, say.
     pub launch_blocked: Option<String>,
 }
 
+/// Uploads that wait for their answer, as the gateways say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Images.
+    pub images: u64,
+    /// When the oldest of them was uploaded, or, where no gateway says, when it was first seen in a sample.
+    pub oldest: Option<Timestamp>,
+}
+
 /// What EC2 listed of a fleet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Inventory {
     /// When the listing began.
     pub at: Timestamp,
@@ -58,22 +55,34 @@ pub struct Inventory {
 }
 
 /// One EC2 instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Instance {
     /// EC2's id.
     pub id: String,
     /// EC2's state.
     pub state: State,
-    /// When it was launched.
+    /// When it was launched, or last started.
     pub launched_at: Timestamp,
+    /// Where and as what.
+    pub offering: Offering,
     /// What it was made from.
     pub revision: String,
     /// ClientToken of its launch.
     pub token: String,
-    /// It has registered and takes jobs.
+    /// It has registered since it was last started.
     pub ready: bool,
-    /// Since when it has had the order to drain.
+    /// It had registered when it was last stopped: it can be started again.
+    pub reusable: bool,
+    /// Jobs that it does each second, as it measured.
+    pub jobs_per_second: Option<f64>,
+    /// It was started again, not launched.
+    pub warm: bool,
+    /// It is told to stay though it has nothing to do.
+    pub kept: bool,
+    /// Since when it has had the order to drain. An order from before it was last started is over: it does not stand here.
     pub draining_since: Option<Timestamp>,
+    /// Since when it has been stopped, at the earliest: when it was last told to drain, or was started.
+    pub stopped_since: Timestamp,
 }
 
 /// State of an instance, as EC2 names it.
@@ -93,20 +102,37 @@ pub enum State {
     Terminated,
 }
 
-/// A launch that was written down before EC2 was asked.
+/// A launch or a start that was written down before EC2 was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
-    /// EC2's ClientToken.
+    /// EC2's ClientToken; for a start, a name.
     pub token: String,
+    /// Launch or start.
+    pub action: Action,
     /// Instances asked for.
     pub count: u32,
+    /// Where and as what.
+    pub offering: Offering,
+    /// What they are made from.
+    pub revision: String,
     /// When it was written down.
     pub requested_at: Timestamp,
-    /// What EC2 launched; empty until the answer was written down.
+    /// EC2's answer was written down.
+    pub answered: bool,
+    /// What EC2 launched, once it has answered; what it was to start.
     pub instance_ids: Vec<String>,
 }
 
-/// A number of workers that the backlog asked for at a time.
+/// What an intent is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// New instances.
+    Launch,
+    /// Stopped instances.
+    Start,
+}
+
+/// A number of workers that was asked for at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recommendation {
     /// When.
@@ -115,15 +141,63 @@ pub struct Recommendation {
     pub workers: u32,
 }
 
+/// A change of the number wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// When.
+    pub at: Timestamp,
+    /// By how many workers; below 0: fewer.
+    pub by: i64,
+}
+
+/// An offering that EC2 refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Which.
+    pub offering: Offering,
+    /// Nothing is launched there before.
+    pub until: Timestamp,
+    /// Then so many at once at most: a probe that doubles with each success.
+    pub probe: u32,
+}
+
+/// What was learned of workers, each as far as one was seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Learned {
+    /// From the launch call to ready.
+    pub boot_cold: Option<SignedDuration>,
+    /// From the start call to ready.
+    pub boot_warm: Option<SignedDuration>,
+    /// Jobs that one worker does each second.
+    pub jobs_per_second: Option<f64>,
+}
+
+/// How the current revision fares.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rollout {
+    /// A worker of it was ready once.
+    pub proven: bool,
+    /// Workers of it in a row that never became ready.
+    pub never_ready: u32,
+    /// When the last of them was given up.
+    pub failed_at: Option<Timestamp>,
+}
+
 impl Inventory {
     /// The instances that were launched with this token, as far as EC2 lists them.
     pub fn launched_with<'a>(&'a self, token: &'a str) -> impl Iterator<Item = &'a Instance> {
         self.instances.iter().filter(move |instance| instance.token == token)
     }
+
+    /// The instance of this id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<&Instance> {
+        self.instances.iter().find(|instance| instance.id == id)
+    }
 }
 
 impl Instance {
-    /// Neither gone nor going.
+    /// Neither gone nor going, and switched on.
     #[must_use]
     pub fn is_live(&self) -> bool {
         matches!(self.state, State::Pending | State::Running)
@@ -133,5 +207,15 @@ impl Instance {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.is_live() && self.draining_since.is_none()
+    }
+}
+
+impl Intent {
+    /// A start of `instance` that EC2's list does not show yet: it lists the instance as it was before. EC2 tells times of
+    /// launches in whole seconds; one that was told to drain since has been started, and has stopped again.
+    pub(crate) fn starts_unseen(&self, instance: &Instance) -> bool {
+        let off = matches!(instance.state, State::Stopped | State::Stopping);
+        let before = instance.launched_at.as_second() < self.requested_at.as_second() && instance.stopped_since <= self.requested_at;
+        self.action == Action::Start && off && before && self.instance_ids.contains(&instance.id)
     }
 }

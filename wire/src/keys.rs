@@ -29,8 +29,8 @@ impl ObjectKeys {
 }
 
 /// The uploader's file name made safe for a key and a log line: the last path component, without control
-/// characters and without what JSON would have to escape, at most 160 bytes with the extension kept; `image`
-/// when nothing is left.
+/// characters and without what JSON would have to escape; `image` when nothing is left. Of more than 160 bytes the end is
+/// cut off, between two characters and before the extension (of at most 8 bytes).
 #[must_use]
 pub fn file_name(raw: &str) -> String {
     let last = raw.rsplit(['/', '\\']).next().unwrap_or_default();

@@ -41,6 +41,25 @@ fn a_long_name_keeps_its_extension() {
     assert!(name.len() <= 160 && name.ends_with("ä.jpeg"));
 }
 
+/// Bucket, queue, trace and name as long as S3, SQS, W3C and [`file_name`] let them be; no field is longer than here.
+#[test]
+fn the_longest_job_fits_a_queue_that_takes_a_kibibyte() {
+    for character in ["x", "ä", "猫", "🐈"] {
+        let name = file_name(&format!("{}.jpeg", character.repeat(400)));
+        let cut = 155 / character.len() * character.len();
+        assert_eq!((name.len(), name.ends_with(".jpeg")), (cut + 5, true), "cut between characters, before the extension");
+        let message = job(&name).to_message().unwrap();
+        assert!(message.len() < 1024, "{} bytes", message.len());
+    }
+    assert_eq!(job(&file_name(&"x".repeat(400))).to_message().unwrap().len(), 708, "316 bytes are left for fields to come");
+}
+
+#[test]
+fn a_job_that_does_not_fit_is_refused_by_name() {
+    let error = Job { bucket: "b".repeat(400), ..job(&"x".repeat(160)) }.to_message().unwrap_err();
+    assert_eq!(error.to_string(), format!("the job of {:?} has 1045 bytes, a message may have 1024", "x".repeat(160)));
+}
+
 #[test]
 fn an_unknown_field_is_no_job() {
     assert!(Job::from_message(r#"{"id":"x"}"#).is_err());

@@ -21,7 +21,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let Arguments { model, images } = Arguments::parse();
-    let s3 = aws_sdk_s3::Client::new(&service::aws::config(None).await);
+    let s3 = aws_sdk_s3::Client::new(&service::aws::config("classifierfleet-classify", &service::aws::Place::default()).await);
     let fetcher = Fetcher::new(s3, ModelUri::File(model), &std::env::temp_dir());
     let model = Model::new(&Folder::fetch(&fetcher).await?)?;
     for path in images {

@@ -3,10 +3,12 @@
 //!
 //! receive → fetch → decode → infer → result to S3 → reply → delete **last**, so that a worker that dies loses nothing.
 
+pub mod activity;
 mod cause;
 pub mod drain;
 pub mod image;
 pub mod instance;
+pub mod intent;
 pub mod jobs;
 pub mod metrics;
 pub mod model;

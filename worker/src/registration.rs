@@ -1,9 +1,16 @@
 //! The worker says that it is ready: one tag on its own instance, which the operator reads.
 
+use std::time::Duration;
+
+use ec2::Verdict;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::Model;
+
+/// Pauses between tries, doubling from the first to the second.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Value of the tag `classifierfleet:ready`, as JSON of at most 256 characters (names and versions are short).
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,14 +35,24 @@ impl Ready {
     }
 }
 
-/// Sets the ready tag on the instance `id`: the one EC2 call of a worker's life.
+/// Sets the ready tag on the instance `id`: the one order that a worker gives EC2 in its life. Many workers that boot at
+/// once are throttled; then, and when there is no answer, it is tried again.
 ///
 /// # Errors
 /// When EC2 refuses, mostly because the instance's role may not tag it.
 pub async fn register(ec2: &ec2::Ec2, id: &str, ready: &Ready) -> Result<(), RegistrationError> {
-    let value = serde_json::to_string(ready)?;
-    ec2.create_tags(&[id.to_owned()], &[(ec2::tags::READY.to_owned(), value)]).await?;
-    Ok(())
+    let tags = [(ec2::tags::READY.to_owned(), serde_json::to_string(ready)?)];
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match ec2.create_tags(&[id.to_owned()], &tags).await {
+            Err(error) if error.verdict() != Verdict::Refused => {
+                tracing::warn!(%error, retry_in_seconds = pause.as_secs(), "the operator could not be told that this worker is ready");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            answer => return Ok(answer?),
+        }
+    }
 }
 
 /// The operator could not be told.

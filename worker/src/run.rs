@@ -11,8 +11,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
-use crate::drain;
+use crate::activity::Activity;
+use crate::drain::Watch;
 use crate::instance::{Instance, InstanceError};
+use crate::intent::IntentSource;
 use crate::jobs::{Identity, Limits, Publisher, Queue, QueueError, Workshop, serve};
 use crate::metrics::Metrics;
 use crate::model::fetch::Fetcher;
@@ -48,12 +50,21 @@ pub enum RunError {
     Died(#[from] JoinError),
 }
 
-/// Lives until `drain` is cancelled, by a signal or by the operator's tag, and what has begun is finished.
+/// The machine, and what all of a worker's life shares.
+struct Machine {
+    instance: Instance,
+    aws: SdkConfig,
+    ec2: ec2::Ec2,
+    activity: Activity,
+}
+
+/// Lives until `drain` is cancelled, by a signal or by a [reason](crate::drain::Reason), and what has begun is finished.
 ///
 /// # Errors
 /// When the worker cannot get ready, or a part of it dies.
 pub async fn run(settings: &Settings, registry: &Registry, readiness: &Readiness, drain: &CancellationToken) -> Result<(), RunError> {
-    let Some(instance) = drain.run_until_cancelled(Instance::identify()).await.transpose()? else { return Ok(()) };
+    let Some(machine) = drain.run_until_cancelled(Machine::identify()).await.transpose()? else { return Ok(()) };
+    let Machine { instance, ec2, activity, .. } = &machine;
     tracing::info!(
         instance = instance.id(),
         namespace = settings.namespace,
@@ -61,24 +72,33 @@ pub async fn run(settings: &Settings, registry: &Registry, readiness: &Readiness
         revision = settings.revision,
         "the worker starts"
     );
+    let watch = Watch { instance, intent: IntentSource::new(instance, ec2), activity, idle_after: settings.idle_shutdown() };
     let life = async {
-        let lived = live(settings, &instance, registry, readiness, drain).await;
+        let lived = live(settings, &machine, registry, readiness, drain).await;
         drain.cancel();
         lived
     };
-    let ((), lived) = tokio::join!(drain::watch(&instance, drain), life);
+    let ((), lived) = tokio::join!(watch.run(drain), life);
     lived
+}
+
+impl Machine {
+    async fn identify() -> Result<Self, InstanceError> {
+        let instance = Instance::identify().await?;
+        let aws = service::aws::config("classifierfleet-worker", &service::aws::Place::default()).await;
+        Ok(Self { instance, ec2: ec2::Ec2::new(&aws), aws, activity: Activity::default() })
+    }
 }
 
 async fn live(
     settings: &Settings,
-    instance: &Instance,
+    machine: &Machine,
     registry: &Registry,
     readiness: &Readiness,
     drain: &CancellationToken,
 ) -> Result<(), RunError> {
     // A wish to leave counts while the model is still being fetched, too.
-    if let Some(workshop) = drain.run_until_cancelled(get_ready(settings, instance, registry, drain)).await.transpose()? {
+    if let Some(workshop) = drain.run_until_cancelled(get_ready(settings, machine, registry, drain)).await.transpose()? {
         readiness.set(true);
         serve(Arc::new(workshop), settings.parallelism()).await?;
         readiness.set(false);
@@ -87,18 +107,20 @@ async fn live(
     Ok(())
 }
 
-/// All that must hold before the first job is taken; at its end the operator knows.
-async fn get_ready(settings: &Settings, instance: &Instance, registry: &Registry, drain: &CancellationToken) -> Result<Workshop, RunError> {
-    let aws = service::aws::config("classifierfleet-worker", &service::aws::Place::default()).await;
+/// All that must hold before the first job is taken; at its end the operator knows. A machine that is started again does
+/// all of it again: what its tag said of an earlier start is overwritten.
+async fn get_ready(settings: &Settings, machine: &Machine, registry: &Registry, drain: &CancellationToken) -> Result<Workshop, RunError> {
+    let Machine { instance, aws, ec2, activity } = machine;
+    // However long it takes, it is no idleness: a worker must not leave before it could have had a job.
+    let _busy = activity.begin();
     let metrics = Metrics::new(registry)?;
-    let sqs = aws_sdk_sqs::Client::new(&aws);
+    let sqs = aws_sdk_sqs::Client::new(aws);
     let queue = Queue::open(sqs.clone(), &settings.request_queue, settings.visibility_timeout()).await?;
-    let (model, images_per_second) = model(settings, &aws).await?;
+    let (model, images_per_second) = model(settings, aws).await?;
     metrics.images_per_second.set(images_per_second);
-    let ready = Ready::new(Timestamp::now(), images_per_second, &model);
-    register(&ec2::Ec2::new(&aws), instance.id(), &ready).await?;
+    register(ec2, instance.id(), &Ready::new(Timestamp::now(), images_per_second, &model)).await?;
     tracing::info!(%model, images_per_second, parallelism = settings.parallelism(), queue = settings.request_queue, "ready");
-    let s3 = aws_sdk_s3::Client::new(&aws);
+    let s3 = aws_sdk_s3::Client::new(aws);
     Ok(Workshop {
         queue,
         publisher: Publisher::new(s3.clone(), sqs, &settings.output_bucket),
@@ -108,6 +130,7 @@ async fn get_ready(settings: &Settings, instance: &Instance, registry: &Registry
         limits: Limits { max_pixels: settings.max_pixels, max_image_bytes: settings.max_image_bytes },
         cpu: Semaphore::new(settings.parallelism().get()),
         drain: drain.clone(),
+        activity: activity.clone(),
         metrics,
     })
 }

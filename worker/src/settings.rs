@@ -50,6 +50,9 @@ pub struct Settings {
     /// An image object of more bytes than this is answered with an error instead of fetched.
     #[arg(long, env = "CLASSIFIERFLEET_MAX_IMAGE_BYTES", default_value_t = 64 * 1024 * 1024)]
     pub max_image_bytes: u64,
+    /// Seconds without a job after which the worker leaves on its own, unless the operator wants to keep it; 0: never.
+    #[arg(long, env = "CLASSIFIERFLEET_IDLE_SHUTDOWN_SECONDS", default_value_t = 900)]
+    pub idle_shutdown_seconds: u64,
     /// Address for /healthz, /readyz and /metrics, such as 127.0.0.1:9090; none when not given.
     #[arg(long, env = "CLASSIFIERFLEET_MONITOR_LISTEN")]
     pub monitor_listen: Option<SocketAddr>,
@@ -70,5 +73,10 @@ impl Settings {
     #[must_use]
     pub fn visibility_timeout(&self) -> Duration {
         Duration::from_secs(self.visibility_timeout_seconds.into())
+    }
+    /// How long there may be nothing to do before the worker leaves on its own; none: for ever.
+    #[must_use]
+    pub fn idle_shutdown(&self) -> Option<Duration> {
+        (self.idle_shutdown_seconds > 0).then(|| Duration::from_secs(self.idle_shutdown_seconds))
     }
 }

@@ -184,6 +184,19 @@ async fn many_jobs_and_two_workers_leave_one_result_each() {
 
 #[tokio::test]
 #[ignore = "needs SQS and S3: cargo xtask test starts them"]
+async fn fifo_queues_carry_jobs_and_answers() {
+    let cloud = Cloud::with_queues(".fifo").await;
+    let worker = cloud.worker().await;
+    let jobs = [cloud.submit("red.png", png(RED)).await, cloud.submit("blue.png", png(BLUE)).await];
+    let mut answered = [cloud.reply().await.id, cloud.reply().await.id];
+    answered.sort();
+    assert_eq!(answered, jobs.map(|job| job.id), "ids sort by their time");
+    cloud.until_waiting((0, 0)).await;
+    worker.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs SQS and S3: cargo xtask test starts them"]
 async fn a_model_folder_in_s3_is_downloaded_once() {
     let cloud = Cloud::new().await;
     let bucket = format!("{}-in", cloud.name);

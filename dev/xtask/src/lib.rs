@@ -7,6 +7,7 @@ pub mod photos;
 pub mod pods;
 pub mod process;
 pub mod progress;
+pub mod relay;
 pub mod stack;
 pub mod tools;
 mod wait;

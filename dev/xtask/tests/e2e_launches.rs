@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
-use support::{arm, calls, fleet, instances, live, patch, until};
+use support::{arm, calls, disarm, fleet, instances, live, patch, until};
 use tokio::time::sleep;
-use xtask::stack::{CloudDelays, Extent, Stack};
+use xtask::stack::{CloudDelays, Extent, OperatorOptions, Stack};
 
 /// EC2 whose lists lag behind its launches, as the real one's do.
 async fn stack(name: &str) -> Stack {
@@ -18,6 +18,7 @@ async fn stack(name: &str) -> Stack {
     let stack = Stack::for_test(name, |options| {
         options.extent = Extent::Fleet;
         options.delays = lagging;
+        options.operator_args = vec!["--offering-closed-seconds=5".to_owned()];
     });
     stack.await.unwrap()
 }
@@ -67,7 +68,9 @@ async fn scaled_by_hand(stack: &Stack, replicas: usize) {
 #[ignore = "needs the dev tools: cargo xtask test makes them"]
 async fn two_operators_at_once_launch_nothing_twice() {
     let stack = stack("two").await;
-    stack.spawn_operator("operator-2").await.unwrap();
+    // Two that both work, as when the first is cut off from its Lease and does not know it yet.
+    let rival = OperatorOptions { args: vec!["--leader-elect=false".to_owned()], ..stack.operator_options("operator-2").unwrap() };
+    stack.spawn_operator_with(&rival).await.unwrap();
     for (min, launched) in [(1, 1), (3, 3), (5, 5)] {
         patch(&stack, json!({"workers": {"min": min}})).await;
         has_launched_exactly(&stack, launched).await;
@@ -82,10 +85,11 @@ async fn two_operators_at_once_launch_nothing_twice() {
 #[ignore = "needs the dev tools: cargo xtask test makes them"]
 async fn lost_answers_and_refusals_end_in_the_wanted_number() {
     let stack = stack("faults").await;
-    // EC2 launches, and its answers are lost, those to the SDK's own retries too, until its list shows what it launched.
-    arm(&stack, json!({"action": "RunInstances", "code": "InternalError", "times": 7, "after": "after"})).await;
+    // EC2 launches, and its answers are lost until its list shows what it launched.
+    arm(&stack, json!({"action": "RunInstances", "code": "InternalError", "times": null, "after": "after"})).await;
     patch(&stack, json!({"workers": {"min": 2}})).await;
     has_launched_exactly(&stack, 2).await;
+    disarm(&stack).await;
     // EC2 has no room for a while: it is told why, and not asked without end.
     arm(&stack, json!({"capacity": {"t3.small": 2}})).await;
     let before = calls(&stack, "RunInstances").await;
@@ -98,10 +102,10 @@ async fn lost_answers_and_refusals_end_in_the_wanted_number() {
     arm(&stack, json!({"capacity": {"t3.small": 9}})).await;
     has_launched_exactly(&stack, 3).await;
     // EC2 wants fewer calls. What it did not do is asked for again, with pauses.
-    arm(&stack, json!({"action": "RunInstances", "code": "RequestLimitExceeded", "times": 7})).await;
+    arm(&stack, json!({"action": "RunInstances", "code": "RequestLimitExceeded", "times": 4})).await;
     let before = calls(&stack, "RunInstances").await;
     patch(&stack, json!({"workers": {"min": 4}})).await;
     has_launched_exactly(&stack, 4).await;
-    assert_eq!(calls(&stack, "RunInstances").await - before, 8, "seven are throttled, the eighth launches");
+    assert_eq!(calls(&stack, "RunInstances").await - before, 5, "four are throttled, the fifth launches");
     stack.stop().await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! A gateway in this process, with or without AWS behind it, and clients to ask it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
+pub mod fake;
 pub mod stack;
 
 use std::net::SocketAddr;
@@ -39,6 +40,9 @@ pub fn settings() -> Settings {
         max_buffered_bytes: 64 << 20,
         request_timeout_seconds: 120,
         drain_timeout_seconds: 20,
+        wake_lease: None,
+        owner: None,
+        pod_name: None,
     }
 }
 

@@ -28,18 +28,18 @@ pub struct Stack {
 impl Stack {
     /// Makes queues and buckets of names that nobody else has.
     pub async fn new() -> Self {
-        Self::with_request_queue("").await
+        Self::with_queues("").await
     }
 
-    /// The same with a request queue of this ending: `.fifo` makes it one.
-    pub async fn with_request_queue(ending: &str) -> Self {
+    /// The same with queues whose names end so: `.fifo` makes them such.
+    pub async fn with_queues(ending: &str) -> Self {
         let missing = "AWS_ENDPOINT_URL_SQS and _S3 must name a local SQS and S3, as cargo xtask test sets them";
         assert!(["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3"].iter().all(|name| std::env::var_os(name).is_some()), "{missing}");
-        let aws = service::aws::config(None).await;
+        let aws = service::aws::config("classifierfleet-gateway-test", &service::aws::Place::default()).await;
         let unique = Uuid::new_v4().simple().to_string();
         let settings = Settings {
             request_queue: format!("requests-{unique}{ending}"),
-            reply_queue: format!("responses-{unique}-0"),
+            reply_queue: format!("responses-{unique}-0{ending}"),
             input_bucket: format!("in-{unique}"),
             output_bucket: format!("out-{unique}"),
             ..settings()
@@ -86,6 +86,13 @@ impl Stack {
         jobs
     }
 
+    /// Up to so many jobs, which stay in flight.
+    pub async fn hold(&self, most: i32) -> Vec<Job> {
+        let queue = self.url(&self.settings.request_queue).await;
+        let received = self.sqs.receive_message().queue_url(&queue).max_number_of_messages(most).wait_time_seconds(5).send().await.unwrap();
+        received.messages.unwrap_or_default().iter().map(|message| Job::from_message(message.body().unwrap()).unwrap()).collect()
+    }
+
     /// The next job, which the test answers itself.
     pub async fn next_job(&self) -> Job {
         loop {
@@ -109,7 +116,10 @@ impl Stack {
     }
 
     pub async fn announce(&self, queue: &str, body: &str) {
-        self.sqs.send_message().queue_url(self.url(queue).await).message_body(body).send().await.unwrap();
+        let unique = queue.ends_with(".fifo").then(|| Uuid::new_v4().to_string());
+        let message = self.sqs.send_message().queue_url(self.url(queue).await).message_body(body);
+        let message = message.set_message_group_id(unique.clone()).set_message_deduplication_id(unique);
+        message.send().await.unwrap();
     }
 
     /// Messages in a queue, visible or in flight.

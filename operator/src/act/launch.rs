@@ -1,74 +1,74 @@
 //! Launches that can be neither lost nor doubled: an intent is written down under a resourceVersion, its token is EC2's
-//! ClientToken, and an intent whose outcome is unknown is asked for again with that token.
+//! ClientToken, and an intent whose outcome is unknown is asked for again with that token. Starts of stopped workers go the
+//! same way: the intent names them.
 
-use crds::{ClassifierFleet, LaunchIntent, Offering};
-use ec2::{Launch, Verdict, tags};
-use jiff::{SignedDuration, Timestamp};
+use crds::{LaunchAction, LaunchIntent};
+use ec2::Verdict;
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use kube::api::PostParams;
-use plan::{INTENT_KEPT, Inventory};
+use plan::{INTENT_KEPT, Inventory, Offering, Plan};
 use uuid::Uuid;
 
-use super::{News, Outcome};
+use super::ask::{self, look_up};
+use super::{Acting, News, Outcome};
 use crate::context::Operator;
-use crate::memory::Refusal;
-use crate::prepare::Fault;
+use crate::offerings;
 use crate::reconcile::Error;
-use crate::revision::{Revision, template_name};
-
-/// After EC2's first refusal; doubles with each further one.
-const PAUSE: SignedDuration = SignedDuration::from_secs(5);
-/// At most 5 s × 2⁶, about 5 minutes.
-const DOUBLINGS: u32 = 6;
+use crate::revision::Revision;
 
 /// What became of asking EC2.
-enum Answer {
+pub(super) enum Answer {
     /// These instances belong to the intent.
-    Launched(Vec<String>),
-    /// Nothing was launched, and asking again would launch nothing.
+    Done(Vec<String>),
+    /// Nothing happened, and asking again would do nothing.
     Void,
     /// Not known yet.
     Open,
 }
 
-/// The intent to launch `count` instances of `revision`.
-pub fn intent(fleet: &ClassifierFleet, revision: &Revision, template_version: i64, count: u32, now: Timestamp) -> LaunchIntent {
-    LaunchIntent {
+/// The intents to do what `plan` says with `revision`.
+pub fn intents(revision: &Revision, template_version: i64, plan: &Plan, now: Timestamp) -> Vec<LaunchIntent> {
+    let intent = |action, offering: &Offering, count: usize, instance_ids| LaunchIntent {
         token: Uuid::new_v4().to_string(),
+        action,
         count: i32::try_from(count).unwrap_or(i32::MAX),
         revision: revision.name().to_owned(),
         template_version,
-        offering: Offering {
-            instance_type: revision.version.instance_type.clone(),
-            subnet_id: fleet.spec.workers.template.subnet_ids.first().cloned(),
-        },
+        offering: offerings::to_api(offering),
         requested_at: Time(now),
-        instance_ids: Vec::new(),
-    }
+        answered: false,
+        instance_ids,
+    };
+    let starts = plan.start.iter().map(|start| intent(LaunchAction::Start, &start.offering, start.ids.len(), start.ids.clone()));
+    let launches = plan.launch.iter().map(|launch| intent(LaunchAction::Launch, &launch.offering, launch.count as usize, Vec::new()));
+    starts.chain(launches).collect()
 }
 
-/// Writes `intent` into the fleet's status. The API server refuses it when anybody has written since the plan was made:
+/// Writes `intents` into the fleet's status. The API server refuses them when anybody has written since the plan was made:
 /// then the plan is void too.
-pub async fn write_down(operator: &Operator, outcome: &mut Outcome, intent: LaunchIntent) -> Result<(), Error> {
+pub async fn write_down(operator: &Operator, outcome: &mut Outcome, intents: Vec<LaunchIntent>) -> Result<(), Error> {
+    if intents.is_empty() {
+        return Ok(());
+    }
     let mut fleet = outcome.fleet.clone();
-    let mut intents = outcome.intents.clone();
-    intents.push(intent);
-    fleet.status.get_or_insert_default().launches.clone_from(&intents);
-    let written = operator.fleets(&fleet).replace_status(&fleet.name_any(), &PostParams::default(), &fleet).await;
+    let all: Vec<LaunchIntent> = outcome.intents.iter().cloned().chain(intents).collect();
+    fleet.status.get_or_insert_default().launches.clone_from(&all);
+    let written = operator.api(&fleet).replace_status(&fleet.name_any(), &PostParams::default(), &fleet).await;
     outcome.fleet = written.map_err(Error::Intent)?;
-    outcome.intents = intents;
+    outcome.intents = all;
     Ok(())
 }
 
 /// Asks EC2 for each intent that has no answer yet.
-pub async fn pursue(operator: &Operator, outcome: &mut Outcome, inventory: Option<&Inventory>, now: Timestamp) {
+pub(super) async fn pursue(acting: &Acting<'_>, outcome: &mut Outcome, inventory: Option<&Inventory>) {
     let mut open = Vec::new();
     for mut intent in std::mem::take(&mut outcome.intents) {
-        if intent.instance_ids.is_empty() {
-            operator.inventory.hurry();
-            match ask(operator, outcome, &intent, inventory, now).await {
-                Answer::Launched(ids) => intent.instance_ids = ids,
+        if !intent.answered {
+            acting.cloud.inventory.hurry();
+            match ask(acting, outcome, &intent, inventory).await {
+                Answer::Done(ids) => (intent.instance_ids, intent.answered) = (ids, true),
                 Answer::Open => {}
                 Answer::Void => continue,
             }
@@ -78,92 +78,76 @@ pub async fn pursue(operator: &Operator, outcome: &mut Outcome, inventory: Optio
     outcome.intents = open;
 }
 
-async fn ask(operator: &Operator, outcome: &mut Outcome, intent: &LaunchIntent, inventory: Option<&Inventory>, now: Timestamp) -> Answer {
-    // A list may show some of a launch before the others: only a whole one is an answer. EC2 repeats its own in full.
-    let listed = inventory.into_iter().flat_map(|inventory| inventory.launched_with(&intent.token));
-    let listed: Vec<String> = listed.map(|instance| instance.id.clone()).collect();
-    if !listed.is_empty() && listed.len() >= wanted(intent) {
-        return Answer::Launched(listed);
+async fn ask(acting: &Acting<'_>, outcome: &mut Outcome, intent: &LaunchIntent, inventory: Option<&Inventory>) -> Answer {
+    if let Some(ids) = inventory.and_then(|inventory| seen(intent, inventory)) {
+        return Answer::Done(ids);
     }
-    // Later, a lost answer is possible: then a refusal does not prove that nothing was launched.
-    let first = intent.requested_at.0 == now;
-    if !first && paused(operator, outcome, now) {
+    // Later, a lost answer is possible: then a refusal does not prove that nothing happened.
+    let first = intent.requested_at.0 == acting.now;
+    let deleting = outcome.fleet.metadata.deletion_timestamp.is_some();
+    if !first && !deleting && ask::paused(acting) {
         return Answer::Open;
     }
-    if outcome.fleet.metadata.deletion_timestamp.is_some() {
-        return look_up(operator, intent, now).await;
-    }
-    match operator.ec2.run_instances(&launch(&outcome.fleet, intent)).await {
-        Ok(ids) => {
-            let uid = outcome.fleet.uid().unwrap_or_default();
-            operator.memory.with(&uid, |remembered| remembered.refusal = None);
-            outcome.news.push(News::Launched(ids.clone()));
-            Answer::Launched(ids)
-        }
-        Err(error) => {
-            failed(operator, outcome, &error, now);
-            match error.verdict() {
-                Verdict::Refused if error.is("IdempotentInstanceTerminated") || first => Answer::Void,
-                Verdict::Refused => look_up(operator, intent, now).await,
-                Verdict::Throttled | Verdict::Unknown => Answer::Open,
+    let offering = offerings::to_plan(&intent.offering);
+    match intent.action {
+        // Nothing is started for a fleet that goes; what was started is in the list of instances, and drained.
+        LaunchAction::Start if deleting => Answer::Void,
+        LaunchAction::Start => match ask::start(acting, intent).await {
+            Ok(()) => {
+                outcome.news.push(News::Started(intent.instance_ids.clone()));
+                Answer::Done(intent.instance_ids.clone())
             }
-        }
+            Err(error) => {
+                let known = ask::failed(acting, outcome, &offering, &error);
+                if known == Verdict::Refused { Answer::Void } else { Answer::Open }
+            }
+        },
+        LaunchAction::Launch if deleting => look_up(acting, intent).await,
+        LaunchAction::Launch => match acting.cloud.ec2.run_instances(&ask::launch(acting, &outcome.fleet, intent)).await {
+            Ok(ids) => launched(acting, outcome, intent, &offering, ids),
+            Err(error) => match ask::failed(acting, outcome, &offering, &error) {
+                Verdict::Refused if error.is("IdempotentInstanceTerminated") || first => Answer::Void,
+                Verdict::Refused => look_up(acting, intent).await,
+                Verdict::Throttled | Verdict::Unknown => Answer::Open,
+            },
+        },
     }
 }
 
-/// EC2 failed a moment ago: it is not asked again before the pause is over, whoever asks.
-fn paused(operator: &Operator, outcome: &Outcome, now: Timestamp) -> bool {
-    let uid = outcome.fleet.uid().unwrap_or_default();
-    operator.memory.with(&uid, |remembered| remembered.refusal.as_ref().is_some_and(|refusal| refusal.until > now))
-}
-
-/// What EC2 lists of the intent. After longer than its lists can lag, that is all there is: perhaps nothing.
-async fn look_up(operator: &Operator, intent: &LaunchIntent, now: Timestamp) -> Answer {
-    let Ok(instances) = operator.ec2.instances_tagged(tags::TOKEN, &intent.token).await else { return Answer::Open };
-    let settled = now.duration_since(intent.requested_at.0) > INTENT_KEPT;
-    match instances.len() {
-        0 if settled => Answer::Void,
-        some if some >= wanted(intent) || (settled && some > 0) => {
-            Answer::Launched(instances.into_iter().map(|instance| instance.id).collect())
-        }
-        _ => Answer::Open,
+/// Fewer than asked for means that EC2 has no room for more there.
+fn launched(acting: &Acting<'_>, outcome: &mut Outcome, intent: &LaunchIntent, offering: &Offering, ids: Vec<String>) -> Answer {
+    acting.operator.memory.with(acting.uid, |remembered| remembered.refusal = None);
+    if ids.len() < wanted(intent) {
+        let code = "InsufficientInstanceCapacity";
+        offerings::refused(&mut outcome.offerings, offering, code, acting.closed_until());
+        let message = format!("EC2 launched {} of {} and has no room for more.", ids.len(), intent.count);
+        outcome.news.push(News::OfferingClosed { offering: offering.clone(), code: code.to_owned(), message });
+        outcome.go_on = true;
+    } else {
+        offerings::launched(&mut outcome.offerings, offering);
     }
+    outcome.news.push(News::Launched(offering.clone(), ids.clone()));
+    Answer::Done(ids)
 }
 
-fn wanted(intent: &LaunchIntent) -> usize {
+/// What EC2's list shows of the intent, if that is all of it. A list may show some of a launch before the others: only a
+/// whole one is an answer, EC2 repeats its own in full.
+fn seen(intent: &LaunchIntent, inventory: &Inventory) -> Option<Vec<String>> {
+    let ids: Vec<String> = match intent.action {
+        LaunchAction::Launch => inventory.launched_with(&intent.token).map(|instance| instance.id.clone()).collect(),
+        LaunchAction::Start => {
+            let started = |id: &&String| inventory.find(id).is_none_or(|instance| instance.launched_at >= intent.requested_at.0);
+            intent.instance_ids.iter().filter(started).cloned().collect()
+        }
+    };
+    (!ids.is_empty() && ids.len() >= wanted(intent)).then_some(ids)
+}
+
+pub(super) fn wanted(intent: &LaunchIntent) -> usize {
     usize::try_from(intent.count).unwrap_or(0)
 }
 
-fn launch(fleet: &ClassifierFleet, intent: &LaunchIntent) -> Launch {
-    // EC2 tags a launch, not an instance: those launched together share a name.
-    let short = intent.token.get(..8).unwrap_or(&intent.token);
-    let tags = [
-        (tags::UID, fleet.uid().unwrap_or_default()),
-        (tags::NAMESPACE, fleet.namespace().unwrap_or_default()),
-        (tags::FLEET, fleet.name_any()),
-        (tags::REVISION, intent.revision.clone()),
-        (tags::TOKEN, intent.token.clone()),
-        (tags::NAME, format!("{}-worker-{short}", fleet.name_any())),
-    ];
-    Launch {
-        token: intent.token.clone(),
-        template: template_name(fleet),
-        template_version: intent.template_version,
-        instance_type: intent.offering.instance_type.clone(),
-        subnet_id: intent.offering.subnet_id.clone(),
-        count: intent.count,
-        tags: tags.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
-    }
-}
-
-fn failed(operator: &Operator, outcome: &mut Outcome, error: &ec2::Error, now: Timestamp) {
-    let uid = outcome.fleet.uid().unwrap_or_default();
-    let code = error.code.clone().unwrap_or_else(|| "NoAnswer".to_owned());
-    operator.memory.with(&uid, |remembered| {
-        let times = remembered.refusal.as_ref().map_or(0, |refusal| refusal.times);
-        let pause = PAUSE * (1 << times.min(DOUBLINGS));
-        remembered.refusal = Some(Refusal { code: code.clone(), message: error.to_string(), until: now + pause, times: times + 1 });
-    });
-    outcome.fault = Some(Fault { reason: "LaunchFailed", message: error.to_string() });
-    outcome.news.push(News::LaunchFailed { code, message: error.to_string() });
+/// Whether EC2's lists must show by now what became of the intent.
+pub(super) fn is_old(intent: &LaunchIntent, now: Timestamp) -> bool {
+    now.duration_since(intent.requested_at.0) > INTENT_KEPT
 }

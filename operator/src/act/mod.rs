@@ -1,12 +1,14 @@
-//! Act: carries out a plan, choosing nothing. A launch is written down before EC2 is asked.
+//! Act: carries out a plan, choosing nothing. A launch or a start is written down before EC2 is asked.
 
+mod ask;
 pub mod launch;
 mod remove;
 
-use crds::{ClassifierFleet, LaunchIntent};
-use jiff::Timestamp;
-use plan::{Plan, Termination};
+use crds::{ClassifierFleet, LaunchIntent, OfferingStatus};
+use jiff::{SignedDuration, Timestamp};
+use plan::{Offering, Plan, Termination};
 
+use crate::clouds::Cloud;
 use crate::context::Operator;
 use crate::observe::Observation;
 use crate::prepare::Fault;
@@ -17,22 +19,37 @@ use crate::revision::Revision;
 pub struct Outcome {
     /// The fleet as the API server last answered: status is written over this version of it.
     pub fleet: ClassifierFleet,
-    /// Launches that are still to be remembered.
+    /// Launches and starts that are still to be remembered.
     pub intents: Vec<LaunchIntent>,
+    /// Where workers can be launched.
+    pub offerings: Vec<OfferingStatus>,
     /// What happened, for events and metrics.
     pub news: Vec<News>,
     /// What EC2 would not do.
     pub fault: Option<Fault>,
+    /// Something may be done at once that this plan did not know of: another offering, say.
+    pub go_on: bool,
 }
 
 /// Something that happened to a fleet's instances.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// EC2 launched these.
-    Launched(Vec<String>),
+    Launched(Offering, Vec<String>),
+    /// EC2 starts these.
+    Started(Vec<String>),
     /// EC2 refused, or did not answer: code and sentence.
     LaunchFailed {
         /// EC2's error code, or NoAnswer.
+        code: String,
+        /// What EC2 said.
+        message: String,
+    },
+    /// EC2 has no room in this offering.
+    OfferingClosed {
+        /// Which.
+        offering: Offering,
+        /// EC2's error code.
         code: String,
         /// What EC2 said.
         message: String,
@@ -43,9 +60,28 @@ pub enum News {
     Terminated(Termination),
 }
 
-/// Carries out `plan` for `fleet`.
+/// What acting works on.
+pub(crate) struct Acting<'a> {
+    pub(crate) operator: &'a Operator,
+    pub(crate) cloud: &'a Cloud,
+    pub(crate) uid: &'a str,
+    pub(crate) now: Timestamp,
+}
+
+impl Acting<'_> {
+    /// Until when an offering that is refused now is left alone.
+    pub(crate) fn closed_until(&self) -> Timestamp {
+        let closed = SignedDuration::try_from(self.operator.settings.offering_closed).unwrap_or(SignedDuration::from_mins(3));
+        self.now + closed
+    }
+}
+
+/// Carries out `plan` for `fleet`. What is over comes first, so that nothing stands in a launch's way but a call or two.
+#[allow(clippy::too_many_arguments)] // one for each stage
 pub async fn act(
     operator: &Operator,
+    cloud: &Cloud,
+    uid: &str,
     fleet: ClassifierFleet,
     revision: &Revision,
     template_version: Option<i64>,
@@ -53,14 +89,17 @@ pub async fn act(
     plan: &Plan,
     now: Timestamp,
 ) -> Result<Outcome, Error> {
-    let mut outcome = Outcome { intents: kept(&fleet, plan), fleet, news: Vec::new(), fault: None };
-    if let (1.., Some(version)) = (plan.launch, template_version) {
-        let intent = launch::intent(&outcome.fleet, revision, version, plan.launch, now);
-        launch::write_down(operator, &mut outcome, intent).await?;
+    let acting = Acting { operator, cloud, uid, now };
+    let (intents, offerings) = (kept(&fleet, plan), observation.offerings.clone());
+    let mut outcome = Outcome { intents, offerings, fleet, news: Vec::new(), fault: None, go_on: false };
+    remove::terminate(&acting, &mut outcome, observation, &plan.terminate).await?;
+    if let Some(version) = template_version {
+        let intents = launch::intents(revision, version, plan, now);
+        launch::write_down(operator, &mut outcome, intents).await?;
     }
-    launch::pursue(operator, &mut outcome, observation.observed.inventory.as_ref(), now).await;
-    remove::drain(operator, &mut outcome, &plan.drain, now).await?;
-    remove::terminate(operator, &mut outcome, &plan.terminate, now).await?;
+    launch::pursue(&acting, &mut outcome, observation.observed.inventory.as_ref()).await;
+    remove::drain(&acting, &mut outcome, &plan.drain).await?;
+    remove::keep(&acting, &plan.keep).await?;
     Ok(outcome)
 }
 

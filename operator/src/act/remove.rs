@@ -1,42 +1,72 @@
-//! Workers that go: told to drain by a tag, terminated when their time is over.
+//! Workers that go: told to drain by a tag, terminated when their time is over. And those that are told to stay.
 
 use ec2::tags;
-use jiff::Timestamp;
-use kube::ResourceExt as _;
-use plan::Termination;
+use jiff::SignedDuration;
+use plan::{Reason, Termination};
 
-use super::{News, Outcome};
-use crate::context::Operator;
+use super::{Acting, News, Outcome};
 use crate::memory::Told;
+use crate::observe::Observation;
+use crate::offerings;
 use crate::reconcile::Error;
 
 /// Tells `ids` to finish what they have and leave.
-pub async fn drain(operator: &Operator, outcome: &mut Outcome, ids: &[String], now: Timestamp) -> Result<(), Error> {
+pub(super) async fn drain(acting: &Acting<'_>, outcome: &mut Outcome, ids: &[String]) -> Result<(), Error> {
     if ids.is_empty() {
         return Ok(());
     }
-    operator.inventory.hurry();
-    let order = [(tags::INTENT.to_owned(), tags::DRAIN.to_owned()), (tags::INTENT_AT.to_owned(), now.to_string())];
-    operator.ec2.create_tags(ids, &order).await.map_err(Error::Remove)?;
-    remember(operator, outcome, ids, Told::Drain(now));
+    acting.cloud.inventory.hurry();
+    tell(acting, ids, tags::DRAIN).await?;
+    remember(acting, ids, Told::Drain(acting.now));
     outcome.news.push(News::Draining(ids.to_vec()));
     Ok(())
 }
 
-/// Terminates those whose time is over.
-pub async fn terminate(operator: &Operator, outcome: &mut Outcome, ended: &[Termination], now: Timestamp) -> Result<(), Error> {
+/// Tells `ids` to stay though they have nothing to do.
+pub(super) async fn keep(acting: &Acting<'_>, ids: &[String]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    tell(acting, ids, tags::KEEP).await?;
+    remember(acting, ids, Told::Keep(acting.now));
+    Ok(())
+}
+
+/// The last moment of a second.
+const SECOND_ENDS: SignedDuration = SignedDuration::from_nanos(999_999_999);
+
+/// Orders of one second are alike, so that those of many fleets go in one call. They name its end: nobody has less time to
+/// drain than he was promised.
+async fn tell(acting: &Acting<'_>, ids: &[String], intent: &str) -> Result<(), Error> {
+    let at = (acting.now + SECOND_ENDS).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let order = [(tags::INTENT.to_owned(), intent.to_owned()), (tags::INTENT_AT.to_owned(), at)];
+    acting.cloud.ec2.create_tags(ids, &order).await.map_err(Error::Remove)
+}
+
+/// Terminates those whose time is over. Workers that never became ready count against their offering.
+pub(super) async fn terminate(
+    acting: &Acting<'_>,
+    outcome: &mut Outcome,
+    observation: &Observation,
+    ended: &[Termination],
+) -> Result<(), Error> {
     if ended.is_empty() {
         return Ok(());
     }
-    operator.inventory.hurry();
+    acting.cloud.inventory.hurry();
     let ids: Vec<String> = ended.iter().map(|termination| termination.id.clone()).collect();
-    operator.ec2.terminate_instances(&ids).await.map_err(Error::Remove)?;
-    remember(operator, outcome, &ids, Told::Terminate(now));
+    acting.cloud.ec2.terminate_instances(&ids).await.map_err(Error::Remove)?;
+    remember(acting, &ids, Told::Terminate(acting.now));
+    for Termination { id, .. } in ended.iter().filter(|ended| ended.reason == Reason::BootTimeout) {
+        let instance = observation.observed.inventory.as_ref().and_then(|inventory| inventory.find(id));
+        if let Some(instance) = instance {
+            offerings::refused(&mut outcome.offerings, &instance.offering, "BootTimeout", acting.closed_until());
+        }
+    }
     outcome.news.extend(ended.iter().cloned().map(News::Terminated));
     Ok(())
 }
 
-fn remember(operator: &Operator, outcome: &Outcome, ids: &[String], told: Told) {
-    let uid = outcome.fleet.uid().unwrap_or_default();
-    operator.memory.with(&uid, |remembered| remembered.told.extend(ids.iter().map(|id| (id.clone(), told))));
+fn remember(acting: &Acting<'_>, ids: &[String], told: Told) {
+    acting.operator.memory.with(acting.uid, |remembered| remembered.told.extend(ids.iter().map(|id| (id.clone(), told))));
 }

@@ -1,4 +1,5 @@
-//! One inventory for all fleets: lists the instances that carry a fleet's uid, often while something changes, seldom else.
+//! One inventory for all fleets of a region: lists the instances that carry the cluster's tag, often while something changes,
+//! seldom else.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -44,10 +45,17 @@ struct Hurry {
 
 impl Inventory {
     /// The inventory, and the task that keeps it until `stop`.
-    pub fn start(ec2: Ec2, metrics: Metrics, stop: CancellationToken) -> (Self, impl Future<Output = ()>) {
+    pub fn start(
+        ec2: Ec2,
+        cluster: String,
+        region: String,
+        metrics: Metrics,
+        stop: CancellationToken,
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (sender, latest) = watch::channel(None);
         let hurry = Arc::new(Hurry::default());
-        let task = run(ec2, metrics, sender, hurry.clone(), stop);
+        let lister = Lister { ec2, cluster, region, metrics, latest: sender };
+        let task = run(lister, hurry.clone(), stop);
         (Self { latest, hurry }, task)
     }
 
@@ -64,18 +72,29 @@ impl Inventory {
     }
 }
 
-async fn run(ec2: Ec2, metrics: Metrics, latest: watch::Sender<Option<Arc<Snapshot>>>, hurry: Arc<Hurry>, stop: CancellationToken) {
+/// What a list needs.
+struct Lister {
+    ec2: Ec2,
+    cluster: String,
+    region: String,
+    metrics: Metrics,
+    latest: watch::Sender<Option<Arc<Snapshot>>>,
+}
+
+async fn run(lister: Lister, hurry: Arc<Hurry>, stop: CancellationToken) {
     let mut failures = 0;
     loop {
         let busy = hurry.wanted.swap(false, Ordering::Relaxed);
-        let pause = match list(&ec2, &metrics, &latest).await {
-            Ok(()) => {
+        let pause = match stop.run_until_cancelled(lister.list()).await {
+            None => return,
+            Some(Ok(())) => {
                 failures = 0;
                 if busy { BUSY } else { QUIET }
             }
-            Err(error) => {
-                tracing::warn!(%error, failures, "EC2's instances cannot be listed; nothing is launched or removed once the last list is too old");
-                metrics.inventory_failures.with_label_values(&[error.code.as_deref().unwrap_or("none")]).inc();
+            Some(Err(error)) => {
+                let region = lister.region.as_str();
+                tracing::warn!(region, %error, failures, "EC2's instances cannot be listed; nothing is launched or removed once the last list is too old");
+                lister.metrics.inventory_failures.with_label_values(&[region, error.code.as_deref().unwrap_or("none")]).inc();
                 failures += 1;
                 BUSY.saturating_mul(1 << failures.min(6)).min(RETRY_AT_MOST)
             }
@@ -89,16 +108,18 @@ async fn run(ec2: Ec2, metrics: Metrics, latest: watch::Sender<Option<Arc<Snapsh
     }
 }
 
-async fn list(ec2: &Ec2, metrics: &Metrics, latest: &watch::Sender<Option<Arc<Snapshot>>>) -> Result<(), ec2::Error> {
-    let at = Timestamp::now();
-    let instances = ec2.instances_with_tag(tags::UID).await?;
-    metrics.inventory_instances.set(i64::try_from(instances.len()).unwrap_or(i64::MAX));
-    let mut by_fleet: HashMap<String, Vec<ec2::Instance>> = HashMap::new();
-    for instance in instances {
-        if let Some(uid) = instance.tag(tags::UID).map(str::to_owned) {
-            by_fleet.entry(uid).or_default().push(instance);
+impl Lister {
+    async fn list(&self) -> Result<(), ec2::Error> {
+        let at = Timestamp::now();
+        let instances = self.ec2.instances_tagged(tags::CLUSTER, &self.cluster).await?;
+        self.metrics.inventory_instances.with_label_values(&[self.region.as_str()]).set(i64::try_from(instances.len()).unwrap_or(i64::MAX));
+        let mut by_fleet: HashMap<String, Vec<ec2::Instance>> = HashMap::new();
+        for instance in instances {
+            if let Some(uid) = instance.tag(tags::UID).map(str::to_owned) {
+                by_fleet.entry(uid).or_default().push(instance);
+            }
         }
+        self.latest.send_replace(Some(Arc::new(Snapshot { at, by_fleet })));
+        Ok(())
     }
-    latest.send_replace(Some(Arc::new(Snapshot { at, by_fleet })));
-    Ok(())
 }

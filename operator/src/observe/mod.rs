@@ -1,58 +1,105 @@
 //! Observe: what is, gathered for one fleet. Reads only.
 
-pub mod gateways;
+pub mod arrivals;
+pub mod instances;
 pub mod inventory;
+pub mod learn;
 pub mod queue;
+pub mod wake;
 
-use crds::{ClassifierFleet, LaunchIntent};
-use ec2::{InstanceState, tags};
+use crds::{BootSeconds, ClassifierFleet, ClassifierFleetStatus, LaunchAction, LaunchIntent, OfferingStatus, RolloutStatus};
 use jiff::Timestamp;
-use plan::{Instance, Intent, Observed, QueueDepth, Recommendation, State};
+use plan::{Action, Fleet, Intent, Inventory, Observed, QueueDepth, Recommendation, Rollout, Waiting};
 
-use crate::memory::{Memory, Remembered, Told};
+use crate::memory::{Memory, Remembered};
 use crate::observe::inventory::Snapshot;
+use crate::offerings;
 use crate::prepare::Fault;
+
+/// The queue's depth and when it was sampled, or why not; none for a fleet that is being deleted.
+pub type Sample = Option<Result<(QueueDepth, Timestamp), String>>;
 
 /// What was observed of a fleet.
 pub struct Observation {
     /// What the decision is made from.
     pub observed: Observed,
-    /// The queue's depth and when it was sampled, or why not.
-    pub sample: Option<Result<(QueueDepth, Timestamp), String>>,
+    /// The queue.
+    pub sample: Sample,
+    /// Where workers can be launched, with what was learned by now.
+    pub offerings: Vec<OfferingStatus>,
+    /// Boot times that the decision counts with.
+    pub boot_seconds: Option<BootSeconds>,
+    /// Jobs that one worker does each second.
+    pub jobs_per_second: Option<f64>,
 }
 
-/// Puts together what the decision is made from. `template` is what is wrong with the launch template.
-pub fn observation(
-    fleet: &ClassifierFleet,
-    uid: &str,
-    memory: &Memory,
-    snapshot: Option<&Snapshot>,
-    sample: Option<Result<(QueueDepth, Timestamp), String>>,
-    template: Option<&Fault>,
-    now: Timestamp,
-) -> Observation {
+/// What an observation is put together from.
+pub struct Sources<'a> {
+    /// EC2's latest list.
+    pub snapshot: Option<&'a Snapshot>,
+    /// The queue.
+    pub sample: Sample,
+    /// What the gateways say.
+    pub waiting: Waiting,
+    /// What is wrong with the launch template.
+    pub template: Option<&'a Fault>,
+}
+
+/// Puts together what the decision is made from.
+pub fn observation(fleet: &ClassifierFleet, settings: &Fleet, memory: &Memory, uid: &str, sources: Sources<'_>, now: Timestamp) -> Observation {
+    let Sources { snapshot, sample, waiting, template } = sources;
     let status = fleet.status.clone().unwrap_or_default();
+    let default_subnet = fleet.spec.workers.template.subnet_ids.is_empty();
     let listed: &[ec2::Instance] = snapshot.and_then(|snapshot| snapshot.by_fleet.get(uid)).map_or(&[], Vec::as_slice);
-    let desired = u32::try_from(status.desired).unwrap_or(0);
-    let observed = memory.with(uid, |remembered| {
-        remembered.forget_told(now);
-        if remembered.history.is_empty() {
-            // A fresh operator takes the number it finds for recommended just now, so that its start never scales in.
-            remembered.history.push(Recommendation { at: now, workers: desired });
+    let mut offerings = offerings::of_fleet(&settings.offerings, &status.offerings);
+    let jobs_per_second = learn::jobs_per_second(listed, status.jobs_per_second_per_worker);
+    let mut observed = memory.with(uid, |remembered| {
+        if snapshot.is_some() {
+            learn::boots(&mut remembered.learned, &mut offerings, listed, default_subnet);
         }
+        let depth = sample.as_ref().and_then(|sample| sample.as_ref().ok()).map(|(depth, _)| *depth);
+        remember(remembered, &status, sample.as_ref().map(|_| depth.map(|depth| depth.backlog(settings.counted))), now);
         Observed {
-            queue: sample.as_ref().and_then(|sample| sample.as_ref().ok()).map(|(depth, _)| *depth),
-            inventory: snapshot.map(|snapshot| plan::Inventory {
+            queue: depth,
+            failed_samples: remembered.failed_samples,
+            waiting,
+            arrivals_per_second: remembered.arrivals.per_second,
+            inventory: snapshot.map(|snapshot| Inventory {
                 at: snapshot.at,
-                instances: listed.iter().map(|instance| read(instance, remembered.told.get(&instance.id))).collect(),
+                instances: listed.iter().map(|it| instances::read(it, default_subnet, remembered.told.get(&it.id))).collect(),
             }),
             intents: status.launches.iter().map(intent).collect(),
             history: remembered.history.clone(),
-            desired,
+            changes: remembered.changes.clone(),
+            desired: u32::try_from(status.desired).unwrap_or(0),
+            closed: offerings::closed(&offerings),
+            learned: learn::learned(learn::boot_seconds(&offerings), jobs_per_second),
+            rollout: Rollout::default(),
             launch_blocked: launch_blocked(remembered, template, now),
         }
     });
-    Observation { observed, sample }
+    observed.rollout = rollout(status.rollout.as_ref(), &observed, &settings.revision);
+    let boot_seconds = learn::boot_seconds(&offerings);
+    Observation { observed, sample, offerings, boot_seconds, jobs_per_second }
+}
+
+/// Brings what is remembered up to date. `backlog`: none while nobody asks, then none when it could not be sampled.
+fn remember(remembered: &mut Remembered, status: &ClassifierFleetStatus, backlog: Option<Option<u64>>, now: Timestamp) {
+    remembered.forget_told(now);
+    if remembered.history.is_empty() {
+        // A fresh operator takes the number it finds for recommended just now, so that its start never scales in.
+        let workers = u32::try_from(status.desired).unwrap_or(0);
+        remembered.history.push(Recommendation { at: now, workers });
+    }
+    match backlog {
+        Some(Some(backlog)) => {
+            remembered.failed_samples = 0;
+            let rate = status.jobs_per_second_per_worker.unwrap_or(0.0) * f64::from(status.workers.ready);
+            remembered.arrivals = remembered.arrivals.seen(backlog, rate, now);
+        }
+        Some(None) => remembered.failed_samples += 1,
+        None => {}
+    }
 }
 
 /// Why no launch can be tried now.
@@ -63,47 +110,34 @@ fn launch_blocked(remembered: &Remembered, template: Option<&Fault>, now: Timest
     refused.or_else(|| template.map(|fault| format!("Nothing can be launched without a launch template. {}", fault.message)))
 }
 
+/// How `revision` fares; a worker of it that is ready proves it.
+fn rollout(status: Option<&RolloutStatus>, observed: &Observed, revision: &str) -> Rollout {
+    let known = status.filter(|status| status.revision == revision);
+    let mut instances = observed.inventory.iter().flat_map(|inventory| &inventory.instances);
+    let ready = instances.any(|instance| instance.is_live() && instance.ready && instance.revision == revision);
+    let known = known.map(|status| Rollout {
+        proven: status.proven,
+        never_ready: u32::try_from(status.never_ready).unwrap_or(0),
+        failed_at: status.failed_at.as_ref().map(|time| time.0),
+    });
+    match known.unwrap_or_default() {
+        _ if ready => Rollout { proven: true, never_ready: 0, failed_at: None },
+        known => known,
+    }
+}
+
 fn intent(intent: &LaunchIntent) -> Intent {
     Intent {
         token: intent.token.clone(),
+        action: match intent.action {
+            LaunchAction::Launch => Action::Launch,
+            LaunchAction::Start => Action::Start,
+        },
         count: u32::try_from(intent.count).unwrap_or(0),
+        offering: offerings::to_plan(&intent.offering),
+        revision: intent.revision.clone(),
         requested_at: intent.requested_at.0,
+        answered: intent.answered,
         instance_ids: intent.instance_ids.clone(),
     }
-}
-
-/// An instance as EC2 lists it, with the orders that its list may not show yet laid over it.
-fn read(instance: &ec2::Instance, told: Option<&Told>) -> Instance {
-    let mut state = match instance.state {
-        InstanceState::Pending => State::Pending,
-        InstanceState::Running => State::Running,
-        InstanceState::Stopping => State::Stopping,
-        InstanceState::Stopped => State::Stopped,
-        InstanceState::ShuttingDown => State::ShuttingDown,
-        InstanceState::Terminated => State::Terminated,
-    };
-    if matches!(told, Some(Told::Terminate(_))) && state != State::Terminated {
-        state = State::ShuttingDown;
-    }
-    Instance {
-        id: instance.id.clone(),
-        state,
-        launched_at: instance.launched_at,
-        revision: instance.tag(tags::REVISION).unwrap_or_default().to_owned(),
-        token: instance.tag(tags::TOKEN).unwrap_or_default().to_owned(),
-        ready: instance.tag(tags::READY).is_some(),
-        draining_since: draining_since(instance).or(match told {
-            Some(Told::Drain(since)) => Some(*since),
-            _ => None,
-        }),
-    }
-}
-
-/// Since when the instance has the order to drain. An order without a readable time counts from the launch: then it is
-/// overdue at once rather than never.
-fn draining_since(instance: &ec2::Instance) -> Option<Timestamp> {
-    if instance.tag(tags::INTENT)? != tags::DRAIN {
-        return None;
-    }
-    Some(instance.tag(tags::INTENT_AT).and_then(|text| text.parse().ok()).unwrap_or(instance.launched_at))
 }

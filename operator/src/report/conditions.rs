@@ -1,10 +1,10 @@
 //! The conditions of a fleet. Pure.
 
-use crds::{ClassifierFleet, condition};
+use crds::{ClassifierFleet, OfferingStatus, condition};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use plan::{LimitedBy, Plan};
+use plan::{Alarm, LimitedBy, Plan};
 
 use crate::act::Outcome;
 use crate::observe::Observation;
@@ -20,10 +20,10 @@ pub struct Facts<'a> {
     pub observation: &'a Observation,
     /// What was decided.
     pub plan: &'a Plan,
+    /// When.
+    pub now: Timestamp,
     /// What EC2 said when it last refused a launch, until one succeeds.
     pub blocked: Option<String>,
-    /// Workers that did not register in time, since one last did.
-    pub never_ready: u32,
 }
 
 /// Whether a condition holds, a word for programs and a sentence for people.
@@ -67,9 +67,9 @@ fn condition(fleet: &ClassifierFleet, finding: Finding, before: &[Condition], no
 
 fn queues_ready(facts: &Facts) -> Finding {
     let Some(needs) = facts.needs else {
-        return Finding::new(condition::QUEUES_READY, false, "Deleting", "The fleet is being deleted; its queues and buckets stay.");
+        return Finding::new(condition::QUEUES_READY, false, "Deleting", "The fleet is being deleted; spec.deletion says what becomes of its queues and buckets.");
     };
-    let fault = needs.queues.as_ref().err().or(needs.buckets.as_ref().err());
+    let fault = needs.names.as_ref().err().or(needs.queues.as_ref().err()).or(needs.buckets.as_ref().err());
     match fault {
         Some(Fault { reason, message }) => Finding::new(condition::QUEUES_READY, false, reason, message),
         None => Finding::new(condition::QUEUES_READY, true, "QueuesExist", "Queues and buckets exist."),
@@ -99,6 +99,9 @@ fn scaling_active(fleet: &ClassifierFleet, facts: &Facts) -> Finding {
             "ReplicasSet",
             format!("spec.workers.replicas keeps {replicas} workers, whatever waits. Remove it to follow the queue."),
         ),
+        (Some(Ok(_)), None) if facts.plan.limited_by == Some(LimitedBy::Pause) => {
+            Finding::new(condition::SCALING_ACTIVE, false, "Paused", "An annotation holds the number of workers. Remove it to follow the queue.")
+        }
         (Some(Ok(_)), None) => Finding::new(condition::SCALING_ACTIVE, true, "FollowsQueue", "The number of workers follows the queue."),
     }
 }
@@ -109,29 +112,65 @@ fn able_to_scale(outcome: &Outcome, facts: &Facts) -> Finding {
     match (fault, &facts.blocked) {
         (Some(Fault { reason, message }), _) => Finding::new(condition::ABLE_TO_SCALE, false, reason, message),
         (None, Some(message)) => Finding::new(condition::ABLE_TO_SCALE, false, "LaunchFailed", message),
-        (None, None) => Finding::new(condition::ABLE_TO_SCALE, true, "EC2Answers", "EC2 does what it is asked."),
+        (None, None) => offerings_open(outcome, facts),
     }
 }
 
-/// With the words of the HorizontalPodAutoscaler.
+/// Closed offerings matter once none is left.
+fn offerings_open(outcome: &Outcome, facts: &Facts) -> Finding {
+    let closed = |status: &&OfferingStatus| status.unavailable_until.as_ref().is_some_and(|until| until.0 > facts.now);
+    let closed: Vec<&OfferingStatus> = outcome.offerings.iter().filter(closed).collect();
+    if closed.is_empty() || closed.len() < outcome.offerings.len() {
+        let message = match closed.len() {
+            0 => "EC2 does what it is asked.".to_owned(),
+            some => format!("{some} of {} offerings are closed (status.offerings says why), the others are used.", outcome.offerings.len()),
+        };
+        return Finding::new(condition::ABLE_TO_SCALE, true, "EC2Answers", message);
+    }
+    let why = |status: &&OfferingStatus| format!("{}: {}", crate::offerings::to_plan(&status.offering), status.reason.as_deref().unwrap_or("unknown"));
+    let why: Vec<String> = closed.iter().map(why).collect();
+    let message = format!("EC2 refused every offering and is asked again in a few minutes ({}). Name further types or subnets.", why.join("; "));
+    Finding::new(condition::ABLE_TO_SCALE, false, "NoCapacity", message)
+}
+
 fn scaling_limited(plan: &Plan) -> Finding {
-    let (holds, reason, message) = match plan.limited_by {
-        Some(LimitedBy::Max) => (true, "TooManyReplicas", "More workers are wanted than spec.workers.max."),
-        Some(LimitedBy::Min) => (true, "TooFewReplicas", "Fewer workers are wanted than spec.workers.min."),
-        None => (false, "DesiredWithinRange", "The number of workers wanted lies between min and max."),
-    };
-    Finding::new(condition::SCALING_LIMITED, holds, reason, message)
+    match plan.limited_by.map(limit) {
+        Some((reason, message)) => Finding::new(condition::SCALING_LIMITED, true, reason, message),
+        None => Finding::new(condition::SCALING_LIMITED, false, "DesiredWithinRange", "The number of workers wanted lies between min and max."),
+    }
+}
+
+/// A word and a sentence for a limit that binds, the word as the HorizontalPodAutoscaler has it, where it does.
+pub fn limit(limited_by: LimitedBy) -> (&'static str, &'static str) {
+    match limited_by {
+        LimitedBy::Max => ("TooManyReplicas", "More workers are wanted than spec.workers.max."),
+        LimitedBy::Min => ("TooFewReplicas", "Fewer workers are wanted than spec.workers.min."),
+        LimitedBy::ScaleUpPolicy => ("ScaleUpLimit", "The number may not rise faster: spec.scaling.behavior.scaleUp."),
+        LimitedBy::ScaleDownPolicy => ("ScaleDownLimit", "The number may not fall faster: spec.scaling.behavior.scaleDown."),
+        LimitedBy::BootTime => (
+            "DeadlineCannotBeMet",
+            "Workers cannot be ready soon enough for spec.scaling.target.drainSeconds: the jobs are done as soon as possible.",
+        ),
+        LimitedBy::Pause => ("Paused", "An annotation holds the number of workers."),
+    }
 }
 
 fn degraded(facts: &Facts) -> Finding {
-    match facts.never_ready {
-        0 => Finding::new(condition::DEGRADED, false, "AsExpected", "Nothing needs a person."),
-        count => Finding::new(
+    match facts.plan.alarm {
+        None => Finding::new(condition::DEGRADED, false, "AsExpected", "Nothing needs a person."),
+        Some(Alarm::Runaway { live, allowed }) => Finding::new(
+            condition::DEGRADED,
+            true,
+            "TooManyInstances",
+            format!("{live} instances live, more than the {allowed} of workers.max and update.maxSurge: nothing is launched until they are gone. If workers.max was not lowered just now, something else launches instances with this fleet's tags."),
+        ),
+        Some(Alarm::RolloutStalled { never_ready }) => Finding::new(
             condition::DEGRADED,
             true,
             "WorkersNeverReady",
             format!(
-                "{count} workers in a row did not register in time. Look at an instance's console output: image, instance profile, network and model are the usual causes."
+                "{never_ready} workers of this revision in a row did not register in time, so nothing more is replaced by it; older workers stay. Look at an \
+                 instance's console output: image, instance profile, network and model are the usual causes."
             ),
         ),
     }
@@ -141,13 +180,13 @@ fn degraded(facts: &Facts) -> Finding {
 fn ready(fleet: &ClassifierFleet, facts: &Facts, findings: &[Finding]) -> Finding {
     let census = facts.plan.census;
     if fleet.metadata.deletion_timestamp.is_some() {
-        let left = census.live() + census.leaving;
+        let left = census.total();
         return Finding::new(condition::READY, false, "Deleting", format!("{left} instances are still to go."));
     }
     let bad = findings.iter().find(|Finding(type_, holds, reason, _)| match *type_ {
         condition::DEGRADED => *holds,
         condition::SCALING_LIMITED => false,
-        condition::SCALING_ACTIVE => !holds && reason != "ReplicasSet",
+        condition::SCALING_ACTIVE => !holds && reason != "ReplicasSet" && reason != "Paused",
         _ => !holds,
     });
     if let Some(Finding(_, _, reason, message)) = bad {

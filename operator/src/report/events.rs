@@ -1,17 +1,22 @@
 //! Events: what `kubectl describe` shows, and the log line beside each.
 
+use std::time::Duration;
+
+use crds::ClassifierFleetStatus;
 use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Resource as _, ResourceExt as _};
-use plan::Plan;
+use plan::{LimitedBy, Plan, Reason};
 
 use crate::act::{News, Outcome};
 use crate::context::{Operator, reporter};
+use crate::report::conditions::limit;
 
-/// Tells of a change of the number wanted and of all news. An event that cannot be published is logged and forgotten.
-pub async fn publish(operator: &Operator, outcome: &Outcome, desired_before: i32, plan: &Plan) {
+/// Tells of a change of the number wanted, of a limit that begins to bind and of all news. An event that cannot be published is logged and forgotten.
+pub async fn publish(operator: &Operator, outcome: &Outcome, before: &ClassifierFleetStatus, plan: &Plan) {
     let (namespace, name) = (outcome.fleet.namespace().unwrap_or_default(), outcome.fleet.name_any());
-    let scaled = (i64::from(plan.desired) != i64::from(desired_before)).then(|| scaled(desired_before, plan));
-    for event in scaled.into_iter().chain(outcome.news.iter().map(event)) {
+    let scaled = (i64::from(plan.desired) != i64::from(before.desired)).then(|| scaled(before.desired, plan));
+    let closed = operator.settings.offering_closed;
+    for event in scaled.into_iter().chain(limited(before, plan)).chain(outcome.news.iter().map(|news| event(news, closed))) {
         let note = event.note.as_deref().unwrap_or_default();
         match event.type_ {
             EventType::Normal => tracing::info!(fleet = name, namespace, reason = event.reason, "{note}"),
@@ -39,13 +44,34 @@ fn scaled(before: i32, plan: &Plan) -> Event {
     normal("Scaled", "Decide", format!("From {before} to {} workers. {}", plan.desired, plan.steps.join(" ")))
 }
 
-fn event(news: &News) -> Event {
+/// What a fleet may cost, or how soon EC2 can be, is not enough for its jobs. Told once, when it begins. Other limits are what
+/// the fleet asks for.
+fn limited(before: &ClassifierFleetStatus, plan: &Plan) -> Option<Event> {
+    let now = plan.limited_by.filter(|limit| matches!(limit, LimitedBy::Max | LimitedBy::BootTime))?;
+    let then = before.decision.as_ref().and_then(|decision| decision.limited_by.as_deref());
+    let (reason, message) = limit(now);
+    (then != Some(now.to_string().as_str())).then(|| warning(reason, "Decide", format!("{message} {}", plan.steps.join(" "))))
+}
+
+/// `closed`: how long a refused offering is left alone.
+fn event(news: &News, closed: Duration) -> Event {
     match news {
-        News::Launched(ids) => normal("Launched", "Launch", format!("EC2 launched {}.", ids.join(", "))),
+        News::Launched(offering, ids) => normal("Launched", "Launch", format!("EC2 launched {} as {offering}.", ids.join(", "))),
+        News::Started(ids) => normal("Started", "Start", format!("EC2 starts {}.", ids.join(", "))),
+        News::OfferingClosed { offering, message, .. } => {
+            warning("OfferingClosed", "Launch", format!("{offering} is left alone for {} s: {message}", closed.as_secs_f64()))
+        }
         News::Draining(ids) => normal("Draining", "Drain", format!("Told to finish and leave: {}.", ids.join(", "))),
+        News::Terminated(ended) if !is_failure(ended.reason) => {
+            normal("Terminated", "Terminate", format!("{} was terminated: {}.", ended.id, ended.reason))
+        }
         News::Terminated(ended) => warning("Terminated", "Terminate", format!("{} was terminated: {}.", ended.id, ended.reason)),
         News::LaunchFailed { message, .. } => warning("LaunchFailed", "Launch", message.clone()),
     }
+}
+
+fn is_failure(reason: Reason) -> bool {
+    matches!(reason, Reason::BootTimeout | Reason::DrainDeadline)
 }
 
 /// Longest note that the API server takes, in characters.
@@ -68,15 +94,20 @@ fn count(operator: &Operator, namespace: &str, name: &str, news: &News) {
     let metrics = &operator.metrics;
     let number = |ids: &[String]| u64::try_from(ids.len()).unwrap_or(u64::MAX);
     match news {
-        News::Launched(ids) => metrics.launched.with_label_values(&[namespace, name]).inc_by(number(ids)),
+        News::Launched(_, ids) => metrics.launched.with_label_values(&[namespace, name, "launch"]).inc_by(number(ids)),
+        News::Started(ids) => metrics.launched.with_label_values(&[namespace, name, "start"]).inc_by(number(ids)),
         News::Draining(ids) => metrics.removed.with_label_values(&[namespace, name, "drain"]).inc_by(number(ids)),
         News::Terminated(ended) => {
             let reason = match ended.reason {
-                plan::Reason::BootTimeout => "boot_timeout",
-                plan::Reason::DrainDeadline => "drain_deadline",
+                Reason::BootTimeout => "boot_timeout",
+                Reason::DrainDeadline => "drain_deadline",
+                Reason::NotReusable => "not_reusable",
+                Reason::PoolFull => "pool_full",
+                Reason::PoolIdle => "pool_idle",
+                Reason::Deleting => "deleting",
             };
             metrics.removed.with_label_values(&[namespace, name, reason]).inc();
         }
-        News::LaunchFailed { code, .. } => metrics.launch_failures.with_label_values(&[namespace, name, code]).inc(),
+        News::LaunchFailed { code, .. } | News::OfferingClosed { code, .. } => metrics.launch_failures.with_label_values(&[namespace, name, code]).inc(),
     }
 }

@@ -9,8 +9,9 @@ use kube::ResourceExt as _;
 use kube::api::PostParams;
 use plan::Plan;
 
-use crate::act::Outcome;
+use crate::act::{News, Outcome};
 use crate::context::Operator;
+use crate::metrics::offering_labels;
 use crate::observe::Observation;
 use crate::prepare::Needs;
 use crate::reconcile::Error;
@@ -30,25 +31,24 @@ pub async fn report(
     now: Timestamp,
 ) -> Result<(), Error> {
     let gateway = operator.gateways.find(|set| set.owner_references().iter().any(|owner| owner.uid == uid));
-    let never_ready = operator.memory.with(uid, |remembered| remembered.never_ready);
     let blocked = operator.memory.with(uid, |remembered| remembered.refusal.clone()).map(|refusal| refusal.message);
-    let facts = conditions::Facts { needs, gateway: gateway.as_deref(), observation, plan, blocked, never_ready };
+    let facts = conditions::Facts { needs, gateway: gateway.as_deref(), observation, plan, now, blocked };
     let before = outcome.fleet.status.clone().unwrap_or_default();
     let after = status::status(&outcome, revision, &facts, now);
-    events::publish(operator, &outcome, before.desired, plan).await;
-    metrics(operator, &outcome, observation, plan);
+    events::publish(operator, &outcome, &before, plan).await;
+    metrics(operator, &outcome, observation, plan, now);
     if status::without_times(&before) == status::without_times(&after) {
         return Ok(());
     }
     let mut fleet = outcome.fleet;
     fleet.status = Some(after);
-    let written = operator.fleets(&fleet).replace_status(&fleet.name_any(), &PostParams::default(), &fleet).await;
+    let written = operator.api(&fleet).replace_status(&fleet.name_any(), &PostParams::default(), &fleet).await;
     let written = written.map_err(Error::Status)?;
     operator.memory.with(uid, |remembered| remembered.written = Some(written));
     Ok(())
 }
 
-fn metrics(operator: &Operator, outcome: &Outcome, observation: &Observation, plan: &Plan) {
+fn metrics(operator: &Operator, outcome: &Outcome, observation: &Observation, plan: &Plan, now: Timestamp) {
     let (namespace, name) = (outcome.fleet.namespace().unwrap_or_default(), outcome.fleet.name_any());
     let set =
         |gauge: &prometheus::GaugeVec, state: &str, value: f64| gauge.with_label_values(&[namespace.as_str(), &name, state]).set(value);
@@ -64,8 +64,20 @@ fn metrics(operator: &Operator, outcome: &Outcome, observation: &Observation, pl
         ("starting", census.booting + census.coming),
         ("draining", census.draining),
         ("outdated", census.outdated),
+        ("stopped", census.stopped + census.stopping),
     ] {
         set(&operator.metrics.workers, state, f64::from(count));
     }
     operator.metrics.desired.with_label_values(&[namespace.as_str(), &name]).set(f64::from(plan.desired));
+    for status in &outcome.offerings {
+        let offering = crate::offerings::to_plan(&status.offering);
+        let closed = status.unavailable_until.as_ref().is_some_and(|until| until.0 > now);
+        let labels = offering_labels(&namespace, &name, &offering);
+        operator.metrics.offering_closed.with_label_values(&labels).set(f64::from(u8::from(closed)));
+    }
+    let launched = outcome.news.iter().any(|news| matches!(news, News::Launched(..) | News::Started(_)));
+    if let (true, Some(oldest), 0) = (launched, observation.observed.waiting.oldest, observation.observed.desired) {
+        let seconds = Timestamp::now().duration_since(oldest).as_secs_f64();
+        operator.metrics.reaction.with_label_values(&[namespace.as_str(), &name]).observe(seconds.max(0.0));
+    }
 }

@@ -1,36 +1,59 @@
 //! The status of a fleet. Pure.
 
-use crds::{ClassifierFleetStatus, Decision, QueueStatus, WorkersStatus};
+use crds::{ClassifierFleetStatus, Decision, QueueStatus, RolloutStatus, WorkersStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use plan::{Census, Counted, Plan};
+use kube::ResourceExt as _;
+use plan::{Census, Counted, Observed, Plan, Reason, Rollout};
 
 use super::conditions::{self, Facts};
 use crate::act::Outcome;
 use crate::observe::Observation;
 use crate::revision::Revision;
+use crate::scope::FLEET_LABEL;
 
 /// The status that tells of `outcome` and what led to it.
 pub fn status(outcome: &Outcome, revision: &Revision, facts: &Facts, now: Timestamp) -> ClassifierFleetStatus {
     let fleet = &outcome.fleet;
     let before = fleet.status.clone().unwrap_or_default();
     let desired = number(facts.plan.desired);
-    let scaling = &fleet.spec.scaling;
-    let counted = Counted { in_flight: scaling.count_in_flight, delayed: scaling.count_delayed };
     ClassifierFleetStatus {
         observed_generation: fleet.metadata.generation,
         revision: Some(revision.name().to_owned()),
         workers: workers(facts.plan.census),
-        queue: queue(facts.observation, counted).or(before.queue),
+        queue: queue(facts.observation, fleet.counted()).or(before.queue),
         desired,
-        decision: Some(decision(facts.plan, now)),
+        selector: Some(format!("{FLEET_LABEL}={},app.kubernetes.io/name=worker", fleet.name_any())),
+        decision: Some(Decision::of(facts.plan, Time(now))),
         launches: outcome.intents.clone(),
+        offerings: outcome.offerings.clone(),
+        boot_seconds: facts.observation.boot_seconds,
+        jobs_per_second_per_worker: facts.observation.jobs_per_second,
+        rollout: Some(rollout(&facts.observation.observed, facts.plan, revision.name(), now)),
         last_scale_time: if desired == before.desired { before.last_scale_time } else { Some(Time(now)) },
         conditions: conditions::conditions(outcome, facts, &before.conditions, now),
     }
 }
 
-/// `status` with all times alike, so that two can be compared for what they say.
+/// How `revision` fares after `plan`: workers of it that never became ready count until one does.
+fn rollout(observed: &Observed, plan: &Plan, revision: &str, now: Timestamp) -> RolloutStatus {
+    let Rollout { proven, never_ready, failed_at } = observed.rollout;
+    let of_revision = |id: &str| {
+        let instance = observed.inventory.as_ref().and_then(|inventory| inventory.find(id));
+        instance.is_some_and(|instance| instance.revision == revision)
+    };
+    let failed = plan.terminate.iter().filter(|ended| ended.reason == Reason::BootTimeout && of_revision(&ended.id)).count();
+    let failed = u32::try_from(failed).unwrap_or(u32::MAX);
+    RolloutStatus {
+        revision: revision.to_owned(),
+        proven,
+        never_ready: number(never_ready.saturating_add(failed)),
+        failed_at: if failed > 0 { Some(Time(now)) } else { failed_at.map(Time) },
+    }
+}
+
+/// `status` without what changes while nothing happens, so that two can be compared for what they say: times, and the inputs
+/// of a decision that only grow older.
 pub fn without_times(status: &ClassifierFleetStatus) -> ClassifierFleetStatus {
     let mut status = status.clone();
     let never = Time(Timestamp::UNIX_EPOCH);
@@ -39,17 +62,21 @@ pub fn without_times(status: &ClassifierFleetStatus) -> ClassifierFleetStatus {
     }
     if let Some(decision) = &mut status.decision {
         decision.at = never.clone();
+        decision.inputs = crds::DecisionInputs { queue: decision.inputs.queue, ..crds::DecisionInputs::default() };
+        // With a deadline the sentence tells how much of it is left, which changes all the time; the number says what matters.
+        decision.steps.retain(|step| !step.contains("left of drainSeconds"));
     }
     status
 }
 
 fn workers(census: Census) -> WorkersStatus {
     WorkersStatus {
-        total: number(census.live() + census.leaving),
+        total: number(census.live() + census.stopping + census.leaving),
         ready: number(census.ready),
         starting: number(census.booting + census.coming),
         draining: number(census.draining),
         outdated: number(census.outdated),
+        stopped: number(census.stopped + census.stopping),
     }
 }
 
@@ -63,10 +90,6 @@ fn queue(observation: &Observation, counted: Counted) -> Option<QueueStatus> {
         delayed: count(depth.delayed),
         sampled_at: Time(*at),
     })
-}
-
-fn decision(plan: &Plan, now: Timestamp) -> Decision {
-    Decision { at: Time(now), steps: plan.steps.clone(), limited_by: plan.limited_by.map(|limit| limit.to_string()) }
 }
 
 fn number(value: u32) -> i32 {

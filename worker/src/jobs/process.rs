@@ -17,6 +17,7 @@ use super::publish::{PublishError, Publisher};
 use super::queue::{Message, Queue};
 use super::receive::Held;
 use super::{Identity, Limits, heartbeat};
+use crate::activity::Activity;
 use crate::cause::chain;
 use crate::metrics::Metrics;
 use crate::model::Model;
@@ -40,6 +41,8 @@ pub struct Workshop {
     pub cpu: Semaphore,
     /// Cancelled when nothing new may begin.
     pub drain: CancellationToken,
+    /// Told of every job that is held.
+    pub activity: Activity,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -71,6 +74,7 @@ enum ProcessError {
 
 /// Does one job. An error means that the worker itself is broken.
 pub(super) async fn process(workshop: &Workshop, held: Held) -> Result<(), JoinError> {
+    let _busy = workshop.activity.begin();
     workshop.metrics.held.inc();
     let ending = end(workshop, held).await;
     workshop.metrics.held.dec();

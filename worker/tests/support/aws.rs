@@ -12,6 +12,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use wire::{Job, JobResult, ObjectKeys};
+use worker::activity::Activity;
 use worker::jobs::{Identity, Limits, Publisher, Queue, Workshop, serve};
 use worker::metrics::Metrics;
 use worker::model::Model;
@@ -24,6 +25,8 @@ pub struct Cloud {
     pub sqs: aws_sdk_sqs::Client,
     /// Names of everything begin with it.
     pub name: String,
+    /// Names of queues end with it.
+    pub ending: String,
     pub requests: String,
     pub replies: String,
 }
@@ -37,20 +40,26 @@ pub struct Worker {
 
 impl Cloud {
     pub async fn new() -> Self {
+        Self::with_queues("").await
+    }
+
+    /// With queues whose names end so: `.fifo` makes them such.
+    pub async fn with_queues(ending: &str) -> Self {
         let endpoint = std::env::var("AWS_ENDPOINT_URL_SQS").and(std::env::var("AWS_ENDPOINT_URL_S3"));
         endpoint.expect("AWS_ENDPOINT_URL_SQS and AWS_ENDPOINT_URL_S3 name the servers to test with; cargo xtask test starts them");
-        let config = service::aws::config(None).await;
+        let config = service::aws::config("classifierfleet-worker-test", &service::aws::Place::default()).await;
         let (s3, sqs) = (aws_sdk_s3::Client::new(&config), aws_sdk_sqs::Client::new(&config));
         let name = format!("worker-{}", Uuid::now_v7());
         let create = async |suffix: &str| {
-            let made = sqs.create_queue().queue_name(format!("{name}-{suffix}")).send().await.unwrap();
+            let fifo = (ending == ".fifo").then(|| [(QueueAttributeName::FifoQueue, "true".to_owned())].into());
+            let made = sqs.create_queue().queue_name(format!("{name}-{suffix}{ending}")).set_attributes(fifo).send().await.unwrap();
             made.queue_url.unwrap()
         };
         let (requests, replies) = (create("requests").await, create("replies").await);
         for suffix in ["in", "out"] {
             s3.create_bucket().bucket(format!("{name}-{suffix}")).send().await.unwrap();
         }
-        Self { s3, sqs, name, requests, replies }
+        Self { s3, sqs, name, ending: ending.to_owned(), requests, replies }
     }
 
     /// A job whose image, if any, is in its bucket, and that waits in the queue.
@@ -61,14 +70,16 @@ impl Cloud {
         if let Some(image) = image {
             self.s3.put_object().bucket(&bucket).key(&key).body(image.into()).send().await.unwrap();
         }
-        let reply_to = format!("{}-replies", self.name);
+        let reply_to = format!("{}-replies{}", self.name, self.ending);
         let job = Job { id, name: name.to_owned(), bucket, key, reply_to, submitted_at: Timestamp::now(), traceparent: None };
         self.send(&job.to_message().unwrap()).await;
         job
     }
 
     pub async fn send(&self, body: &str) {
-        self.sqs.send_message().queue_url(&self.requests).message_body(body).send().await.unwrap();
+        let unique = (self.ending == ".fifo").then(|| Uuid::now_v7().to_string());
+        let message = self.sqs.send_message().queue_url(&self.requests).message_body(body);
+        message.set_message_group_id(unique.clone()).set_message_deduplication_id(unique).send().await.unwrap();
     }
 
     pub async fn worker(&self) -> Worker {
@@ -77,7 +88,7 @@ impl Cloud {
 
     /// A worker that classifies `cpu` images at a time (0: it never begins) and writes to `bucket`.
     pub async fn worker_with(&self, cpu: usize, bucket: &str) -> Worker {
-        let queue = Queue::open(self.sqs.clone(), &format!("{}-requests", self.name), VISIBILITY).await.unwrap();
+        let queue = Queue::open(self.sqs.clone(), &format!("{}-requests{}", self.name, self.ending), VISIBILITY).await.unwrap();
         let registry = Registry::new();
         let workshop = Arc::new(Workshop {
             queue,
@@ -88,6 +99,7 @@ impl Cloud {
             limits: Limits { max_pixels: 1_000_000, max_image_bytes: 1_000_000 },
             cpu: Semaphore::new(cpu),
             drain: CancellationToken::new(),
+            activity: Activity::default(),
             metrics: Metrics::new(&registry).unwrap(),
         });
         let serving = tokio::spawn(serve(Arc::clone(&workshop), NonZeroUsize::MIN));

@@ -2,6 +2,7 @@
 //! each with a loopback address of its own. Must not know what is in the pods.
 
 mod address;
+mod identity;
 mod image;
 mod probe;
 mod resolve;

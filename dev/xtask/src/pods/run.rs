@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::resolve::{self, Workload};
 use super::status::{State, refusal, status, tell};
 use super::watch::Machine;
-use super::{NODE, address};
+use super::{NODE, address, identity};
 use crate::process::{Command, Running};
 
 /// How the records and logs of pods begin.
@@ -139,7 +139,7 @@ impl Life {
                 return Ok(ending);
             }
             let begun = Instant::now();
-            let running = self.machine.supervisor.start(&self.command(workload)?)?;
+            let running = self.machine.supervisor.start(&self.command(workload).await?)?;
             let exit = match self.watch_over(workload, address, restarts, running).await? {
                 Outcome::Left(ending) => return Ok(ending),
                 Outcome::Died(exit) => exit,
@@ -211,12 +211,16 @@ impl Life {
         }
     }
 
-    /// As its image would be started by a kubelet, with the AWS identity that a pod gets from its service account.
-    fn command(&self, workload: &Workload) -> Result<Command> {
+    /// As its image would be started by a kubelet, with the identities that a pod gets from its service account.
+    async fn command(&self, workload: &Workload) -> Result<Command> {
         let folder = self.machine.supervisor.dir().join("state").join(self.name());
         std::fs::create_dir_all(&folder)?;
+        let stack = self.machine.supervisor.dir().join("kubeconfig");
+        let kubeconfig = identity::kubeconfig(&self.machine.client, &stack, &self.pod, &folder).await?;
+        let identity = kubeconfig.map(|path| ("KUBECONFIG", path.display().to_string()));
         let command = Command::new(&self.name(), &workload.program).args(workload.args.iter().cloned()).folder(folder);
-        Ok(command.env(crate::stack::CREDENTIALS).env(workload.env.iter().cloned()))
+        let command = command.env(crate::stack::CREDENTIALS).env([("HOSTNAME", self.pod.name_any())]).env(identity);
+        Ok(command.env(workload.env.iter().cloned()))
     }
 
     fn name(&self) -> String {

@@ -1,4 +1,4 @@
-//! SQS and S3 of the stack: MiniStack, with the default model in its bucket.
+//! SQS and S3 of the stack: MiniStack or another stand-in, with the default model in its bucket.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,6 +10,8 @@ use aws_sdk_s3::primitives::ByteStream;
 
 use super::environment::CREDENTIALS;
 use super::launch::{Launcher, Part};
+use super::options::Storage;
+use super::second::start_roto;
 use crate::process::Command;
 
 const BUCKET: &str = "imagenet-models";
@@ -36,11 +38,14 @@ impl Endpoints {
     }
 }
 
-/// Starts MiniStack and puts the model where the example fleet looks for it. Returns the endpoint.
-pub(super) async fn start(launcher: &Launcher) -> Result<String> {
-    let endpoint = start_ministack(launcher).await?;
+/// Starts the stand-in for SQS and S3 and puts the model where the example fleet looks for it. Returns the endpoint.
+pub(super) async fn start(launcher: &Launcher, storage: Storage) -> Result<String> {
+    let endpoint = match storage {
+        Storage::MiniStack => start_ministack(launcher).await?,
+        Storage::Roto => start_roto(launcher).await?,
+    };
     upload_model(&endpoint, &launcher.tools.model).await.context("the model could not be uploaded to the local S3")?;
-    launcher.progress.say("aws", format!("SQS and S3 (MiniStack) ready at {endpoint}, the model in s3://{BUCKET}/{PREFIX}"));
+    launcher.progress.say("aws", format!("SQS and S3 ({storage:?}) ready at {endpoint}, the model in s3://{BUCKET}/{PREFIX}"));
     Ok(endpoint)
 }
 

@@ -8,8 +8,11 @@ use anyhow::Result;
 use super::environment::CREDENTIALS;
 use super::launch::{Launcher, Part};
 
-/// The machine image of the example fleet: the worker and nothing else.
-const IMAGE: &str = "ami-0123456789abcdef0";
+/// Machine images: the worker and nothing else. The first one is the example fleet's, the others are for roll-outs.
+const IMAGES: [&str; 4] = ["ami-0123456789abcdef0", "ami-0123456789abcdef1", "ami-0123456789abcdef2", "ami-0123456789abcdef3"];
+
+/// Name of the EC2 that every stack has.
+pub(super) const FIRST: &str = "cloudsim";
 
 /// How quick the stand-in for EC2 is, in seconds. Real instances need 20 to 60 s from launch to boot.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,33 +31,55 @@ impl Default for CloudDelays {
     }
 }
 
-/// Starts cloudsim. Returns its endpoint.
-pub(super) async fn start(launcher: &Launcher, delays: CloudDelays) -> Result<String> {
+/// What runs in the instances.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Guests {
+    /// Their user data, as processes of this machine.
+    #[default]
+    Processes,
+    /// Nothing: cloudsim itself does what a worker without jobs would do. For thousands of them.
+    Simulated {
+        /// Seconds from the order to drain to the shutdown.
+        drain: f64,
+    },
+}
+
+impl Guests {
+    fn args(self) -> Vec<String> {
+        match self {
+            Self::Processes => vec!["--guests=process".to_owned()],
+            Self::Simulated { drain } => vec!["--guests=simulated".to_owned(), format!("--guest-drain-seconds={drain}")],
+        }
+    }
+}
+
+/// Starts the cloudsim called `name`. Returns its endpoint.
+pub(super) async fn start(launcher: &Launcher, name: &str, delays: CloudDelays, guests: Guests) -> Result<String> {
     let image = launcher.state("image")?;
     let worker = image.join("classifierfleet-worker");
     if !worker.exists() {
         symlink(launcher.paths.program("classifierfleet-worker")?, worker)?;
     }
-    let state = launcher.state("cloudsim")?;
+    let state = launcher.state(name)?;
     let command = || {
-        let url = launcher.url("cloudsim")?;
+        let url = launcher.url(name)?;
         let args = [
-            format!("--listen=127.0.0.1:{}", launcher.ports.of("cloudsim")?),
+            format!("--listen=127.0.0.1:{}", launcher.ports.of(name)?),
             format!("--pending-delay={}", delays.pending),
             format!("--boot-delay={}", delays.boot),
             format!("--describe-lag={}", delays.describe_lag),
             format!("--state-dir={}", state.display()),
-            format!("--image={IMAGE}={}", image.display()),
             format!("--region={}", CREDENTIALS[2].1),
         ];
-        Ok(launcher.program("cloudsim", "cloudsim")?.args(args).url(url))
+        let images = IMAGES.map(|id| format!("--image={id}={}", image.display()));
+        Ok(launcher.program(name, "cloudsim")?.args(args).args(images).args(guests.args()).url(url))
     };
-    let ready = async || match launcher.url("cloudsim") {
+    let ready = async || match launcher.url(name) {
         Ok(url) => launcher.http.get(url).send().await.is_ok(),
         Err(_) => false,
     };
-    launcher.start(Part { name: "cloudsim", ports: &["cloudsim"], limit: Duration::from_secs(30) }, command, ready).await?;
-    let url = launcher.url("cloudsim")?;
-    launcher.progress.say("aws", format!("EC2 (cloudsim) ready at {url}"));
+    launcher.start(Part { name, ports: &[name], limit: Duration::from_secs(30) }, command, ready).await?;
+    let url = launcher.url(name)?;
+    launcher.progress.say("aws", format!("EC2 ({name}) ready at {url}"));
     Ok(url)
 }

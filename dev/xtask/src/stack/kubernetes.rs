@@ -73,9 +73,13 @@ impl Kubernetes {
 /// # Errors
 /// When the file cannot be read or holds no cluster.
 pub(crate) async fn client(kubeconfig: &Path) -> Result<Client> {
+    Ok(Client::try_from(config(kubeconfig).await?)?)
+}
+
+/// Server and credentials that `kubeconfig` names.
+pub(super) async fn config(kubeconfig: &Path) -> Result<Config> {
     let file = Kubeconfig::read_from(kubeconfig)?;
-    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
-    Ok(Client::try_from(config)?)
+    Ok(Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?)
 }
 
 /// Starts the local Kubernetes, or takes the user's `context`.
@@ -223,7 +227,7 @@ fn kubeconfig(port: u16, certificates: &Path, token: &str) -> String {
 }
 
 /// Writes a file that only its owner may read.
-fn write_secret(file: &Path, content: &[u8]) -> Result<()> {
+pub(crate) fn write_secret(file: &Path, content: &[u8]) -> Result<()> {
     fs::write(file, content).with_context(|| format!("cannot write {}", file.display()))?;
     Ok(fs::set_permissions(file, fs::Permissions::from_mode(0o600))?)
 }

@@ -9,6 +9,8 @@ mod kubernetes;
 mod launch;
 mod operator;
 mod options;
+mod relays;
+mod second;
 mod stop;
 
 use std::path::{Path, PathBuf};
@@ -18,12 +20,14 @@ use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 
 pub use aws::Endpoints;
-pub use ec2::CloudDelays;
+pub use ec2::{CloudDelays, Guests};
 pub use environment::CREDENTIALS;
 pub use fleet::FleetRef;
 pub use kubernetes::Kubernetes;
-pub(crate) use kubernetes::client;
-pub use options::{Extent, StackOptions};
+pub(crate) use kubernetes::{client, write_secret};
+pub use operator::OperatorOptions;
+pub use options::{Cloud, Extent, StackOptions, Storage};
+pub use relays::{Lane, Relays};
 pub use stop::end_all;
 
 use crate::paths::Paths;
@@ -31,15 +35,19 @@ use crate::pods::ImageBinary;
 use crate::process::Supervisor;
 use crate::tools::Tools;
 pub(crate) use aws::start_ministack;
-pub(crate) use launch::{Launcher, Part};
+pub(crate) use launch::Launcher;
+pub(crate) use second::start_moto;
 
 /// A running stack. Unless it was started detached, all its processes end when it is dropped.
 #[derive(Debug)]
 pub struct Stack {
     launcher: Launcher,
     detached: bool,
+    operator_args: Vec<String>,
     kubernetes: Kubernetes,
     endpoints: Option<Endpoints>,
+    /// Between our programs and the endpoints, when they are recorded.
+    relays: Option<Relays>,
     gateway_url: Option<String>,
 }
 
@@ -54,6 +62,7 @@ impl Stack {
             cfg!(target_os = "linux"),
             "the local stack needs Linux: it finds processes in /proc and gives each pod an address in 127.0.0.0/8"
         );
+        ensure!(!(options.record && options.detached), "a stack that outlives this process cannot be recorded by it");
         let supervisor = Supervisor::new(&options.dir)?;
         if supervisor.processes().is_empty() {
             stop::forget(supervisor.dir())?;
@@ -71,13 +80,13 @@ impl Stack {
                 return Err(error);
             }
         };
-        let mut stack = Self { launcher, detached, kubernetes, endpoints, gateway_url: None };
+        let mut stack = Self { launcher, detached, operator_args: options.operator_args.clone(), kubernetes, endpoints, relays: None, gateway_url: None };
         stack.finish(&options).await?;
         environment::write(&stack)?;
         Ok(stack)
     }
 
-    /// A private stack for the test called `name`, that prints nothing. The tools must have been made (`cargo xtask test` does).
+    /// A private stack for the test called `name`, that prints nothing and records what it asks AWS for. The tools must have been made (`cargo xtask test` does).
     ///
     /// # Errors
     /// As [`Stack::start`].
@@ -85,6 +94,7 @@ impl Stack {
         let paths = Paths::discover()?;
         let tools = Tools::ensure(&paths, crate::progress::Progress::quiet()).await?;
         let mut options = StackOptions::new(paths.dev.join("test").join(format!("{name}-{}", std::process::id())));
+        options.record = true;
         adapt(&mut options);
         Self::start(paths, tools, options).await
     }
@@ -95,7 +105,13 @@ impl Stack {
             return Ok((kubernetes.await?, None));
         }
         let endpoints = async {
-            let (storage, ec2) = tokio::try_join!(aws::start(launcher), ec2::start(launcher, options.delays))?;
+            let ec2 = async {
+                match options.cloud {
+                    Cloud::Cloudsim => ec2::start(launcher, ec2::FIRST, options.delays, options.guests).await,
+                    Cloud::Moto => second::start_moto(launcher).await,
+                }
+            };
+            let (storage, ec2) = tokio::try_join!(aws::start(launcher, options.storage), ec2)?;
             Ok(Endpoints { sqs: storage.clone(), s3: storage, ec2 })
         };
         let (kubernetes, endpoints) = tokio::try_join!(kubernetes, endpoints)?;
@@ -109,6 +125,9 @@ impl Stack {
             let mut images = vec![ImageBinary::new("classifierfleet/gateway", self.launcher.paths.bin.join("classifierfleet-gateway"))];
             images.extend(options.images.iter().cloned());
             kubernetes::start_pods(&self.launcher, &self.kubernetes, &images)?;
+        }
+        if options.record && options.extent >= Extent::Aws {
+            self.relays = Some(relays::record(self.endpoints()?, self.dir()).await?);
         }
         if options.extent >= Extent::Operator {
             fleet::define(&self.launcher, &self.kubernetes).await?;
@@ -133,7 +152,44 @@ impl Stack {
     /// # Errors
     /// When it does not become ready.
     pub async fn spawn_operator(&self, name: &str) -> Result<()> {
-        operator::start(&self.launcher, &self.kubernetes, self.endpoints()?, name).await
+        self.spawn_operator_with(&self.operator_options(name)?).await
+    }
+
+    /// The settings of an operator as the stack's own has them.
+    ///
+    /// # Errors
+    /// When the stack was started without AWS.
+    pub fn operator_options(&self, name: &str) -> Result<OperatorOptions> {
+        let endpoints = match &self.relays {
+            Some(relays) => relays.endpoints(),
+            None => self.endpoints()?.clone(),
+        };
+        let kubeconfig = self.kubeconfig().to_path_buf();
+        Ok(OperatorOptions { name: name.to_owned(), kubeconfig, endpoints, args: self.operator_args.clone() })
+    }
+
+    /// Starts an operator of other settings than the stack's own has.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn spawn_operator_with(&self, options: &OperatorOptions) -> Result<()> {
+        operator::start(&self.launcher, options).await
+    }
+
+    /// Makes the API server know what a fleet is, for stacks that start no operator of their own.
+    ///
+    /// # Errors
+    /// When the CRD is refused.
+    pub async fn define_fleets(&self) -> Result<()> {
+        fleet::define(&self.launcher, &self.kubernetes).await
+    }
+
+    /// Starts an EC2 called `name`, beside the stack's own. Returns its endpoint.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn spawn_cloud(&self, name: &str, delays: CloudDelays, guests: Guests) -> Result<String> {
+        ec2::start(&self.launcher, name, delays, guests).await
     }
 
     /// Sends `signal` to the operator called `name` and waits until it is gone.
@@ -178,7 +234,7 @@ impl Stack {
         self.kubernetes.kubectl(args).await
     }
 
-    /// Where SQS, S3 and EC2 answer.
+    /// Where SQS, S3 and EC2 answer. What is asked there directly is not recorded.
     ///
     /// # Errors
     /// When the stack was started without them.

@@ -1,26 +1,42 @@
 //! The operator as a process of this machine, as in production but for its endpoints.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::aws::Endpoints;
-use super::kubernetes::Kubernetes;
 use super::launch::{Launcher, Part};
 
 /// Name of the operator that every stack has.
 pub(super) const FIRST: &str = "operator";
 
-/// Starts the operator called `name` and waits until it is ready.
-pub(super) async fn start(launcher: &Launcher, kubernetes: &Kubernetes, endpoints: &Endpoints, name: &str) -> Result<()> {
+/// One operator.
+#[derive(Debug, Clone)]
+pub struct OperatorOptions {
+    /// Unique in its stack; begins with `operator`, so that it is ended before what it launches.
+    pub name: String,
+    /// How it reaches the API server.
+    pub kubeconfig: PathBuf,
+    /// How it and what it starts reach AWS.
+    pub endpoints: Endpoints,
+    /// Further arguments.
+    pub args: Vec<String>,
+}
+
+/// Starts an operator and waits until it is ready.
+pub(super) async fn start(launcher: &Launcher, options: &OperatorOptions) -> Result<()> {
+    let OperatorOptions { name, kubeconfig, endpoints, args } = options;
     let monitor = format!("{name}-monitor");
     let command = || {
         let env = [
-            ("KUBECONFIG".to_owned(), kubernetes.kubeconfig.display().to_string()),
+            ("KUBECONFIG".to_owned(), kubeconfig.display().to_string()),
             ("CLASSIFIERFLEET_MONITOR_LISTEN".to_owned(), format!("127.0.0.1:{}", launcher.ports.of(&monitor)?)),
+            // Its pod's name: started again, it is the same operator, and need not wait for its own Lease to end.
+            ("HOSTNAME".to_owned(), name.clone()),
             ("LOG_FORMAT".to_owned(), "text".to_owned()),
         ];
-        let operator = launcher.program(name, "classifierfleet-operator")?.env(endpoints.env()).env(env);
+        let operator = launcher.program(name, "classifierfleet-operator")?.args(args.iter().cloned()).env(endpoints.env()).env(env);
         Ok(operator.url(format!("{}/metrics", launcher.url(&monitor)?)))
     };
     let ready = async || match launcher.url(&monitor) {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::ec2::CloudDelays;
+use super::ec2::{CloudDelays, Guests};
 use crate::pods::ImageBinary;
 use crate::progress::Progress;
 
@@ -19,6 +19,26 @@ pub enum Extent {
     Fleet,
 }
 
+/// What plays SQS and S3.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// MiniStack.
+    #[default]
+    MiniStack,
+    /// roto, the second opinion.
+    Roto,
+}
+
+/// What plays EC2.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Cloud {
+    /// cloudsim.
+    #[default]
+    Cloudsim,
+    /// moto, the second opinion: it honours no ClientToken, and nothing runs in its instances.
+    Moto,
+}
+
 /// What a stack shall be.
 #[derive(Debug, Clone)]
 pub struct StackOptions {
@@ -32,8 +52,19 @@ pub struct StackOptions {
     pub detached: bool,
     /// Programs that stand for container images, besides the gateway's.
     pub images: Vec<ImageBinary>,
+    /// What plays SQS and S3.
+    pub storage: Storage,
+    /// What plays EC2. What follows about EC2 holds for cloudsim.
+    pub cloud: Cloud,
     /// How quick EC2 is.
     pub delays: CloudDelays,
+    /// What runs in EC2's instances.
+    pub guests: Guests,
+    /// Write each AWS request of operator, gateways and workers to `requests.jsonl` in the folder. The relays that do so live
+    /// in this process: not for a detached stack.
+    pub record: bool,
+    /// Further arguments of the stack's own operators.
+    pub operator_args: Vec<String>,
     /// The fleet to apply, relative to the checkout.
     pub fleet: PathBuf,
     /// Who is told what is being done.
@@ -50,7 +81,12 @@ impl StackOptions {
             context: None,
             detached: false,
             images: Vec::new(),
+            storage: Storage::default(),
+            cloud: Cloud::default(),
             delays: CloudDelays::default(),
+            guests: Guests::default(),
+            record: false,
+            operator_args: Vec::new(),
             fleet: PathBuf::from("examples/imagenet.yaml"),
             progress: Progress::quiet(),
         }

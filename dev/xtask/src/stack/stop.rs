@@ -74,8 +74,9 @@ pub(super) fn forget(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes what former processes printed, but not what building them printed.
+/// Removes what former processes printed and asked AWS for, but not what building them printed.
 pub(super) fn forget_logs(dir: &Path) -> Result<()> {
+    let _ = std::fs::remove_file(dir.join(super::relays::RECORDING));
     for entry in std::fs::read_dir(dir.join("logs"))?.flatten() {
         if !entry.file_name().to_string_lossy().starts_with("build-") {
             std::fs::remove_file(entry.path())?;
@@ -90,7 +91,7 @@ fn rank(name: &str) -> u8 {
         _ if name.starts_with("operator") => 0,
         "pods" => 1,
         _ if name.starts_with("pod-") => 2,
-        "cloudsim" => 3,
+        _ if name.starts_with("cloudsim") => 3,
         "kube-controller-manager" => 5,
         "kube-apiserver" => 6,
         "etcd" => 7,
@@ -101,7 +102,8 @@ fn rank(name: &str) -> u8 {
 /// How long SIGTERM may take. Pods and instances finish what they have; the state of the rest is thrown away.
 fn grace(name: &str) -> Duration {
     match name {
-        "pods" | "cloudsim" => Duration::from_secs(40),
+        "pods" => Duration::from_secs(40),
+        _ if name.starts_with("cloudsim") => Duration::from_secs(40),
         _ if name.starts_with("operator") => Duration::from_secs(15),
         _ => Duration::from_secs(5),
     }

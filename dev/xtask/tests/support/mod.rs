@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: a stack of their own, EC2 as it really is, uploads.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod aws;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -44,6 +46,12 @@ pub async fn arm(stack: &Stack, fault: Value) {
     let url = format!("{}/_cloudsim/faults", stack.endpoints().unwrap().ec2);
     let answer = Client::new().post(url).json(&fault).send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+}
+
+/// Disarms all faults, and takes all limits of capacity away.
+pub async fn disarm(stack: &Stack) {
+    let url = format!("{}/_cloudsim/faults", stack.endpoints().unwrap().ec2);
+    assert!(Client::new().delete(url).send().await.unwrap().status().is_success());
 }
 
 /// Requests of one action that EC2 took.

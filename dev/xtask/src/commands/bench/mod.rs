@@ -6,6 +6,7 @@ mod fleet;
 mod path;
 mod peer;
 mod report;
+mod scale;
 
 use std::fs::File;
 use std::path::Path;
@@ -32,11 +33,15 @@ enum Benchmark {
     /// An image in, its label out: to the launch call, cold and warm, next to a plain Python worker.
     #[command(long_about = path::ABOUT)]
     Path(path::PathArgs),
+    /// One operator with 1,000 fleets and 10,000 instances: CPU, memory, calls, reaction.
+    #[command(long_about = scale::ABOUT)]
+    Scale(scale::ScaleArgs),
 }
 
 pub(super) async fn run(paths: &Paths, args: BenchArgs) -> Result<()> {
     match args.benchmark {
         Benchmark::Path(args) => path::run(paths, args).await,
+        Benchmark::Scale(args) => scale::run(paths, args).await,
     }
 }
 

@@ -54,6 +54,13 @@ impl Samples {
         f64::midpoint(self.0[(self.0.len() - 1) / 2], self.0[self.0.len() / 2])
     }
 
+    /// The least that `part` of all values do not exceed, 0 to 1.
+    pub(super) fn quantile(&self, part: f64) -> f64 {
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // an index, from 0 to 1 of all
+        let rank = (self.0.len() as f64 * part.clamp(0.0, 1.0)).ceil() as usize;
+        self.0[rank.saturating_sub(1)]
+    }
+
     /// Median, least and most.
     fn show(&self) -> String {
         let (least, most) = (self.0[0], self.0[self.0.len() - 1]);
@@ -163,5 +170,12 @@ launch   ms    700 (700–700)        -      -  below 1,000
         assert!(Samples::new([]).is_err());
         assert!(Samples::new([1.0, f64::NAN]).is_err());
         assert_eq!(Samples::new([4.0, 1.0, 2.0, 3.0]).unwrap().median(), 2.5);
+    }
+
+    #[test]
+    fn a_quantile_is_a_value_that_was_measured() {
+        let samples = Samples::new((1..=200).map(f64::from)).unwrap();
+        assert_eq!([0.0, 0.5, 0.99, 1.0].map(|part| samples.quantile(part)), [1.0, 100.0, 198.0, 200.0]);
+        assert_eq!(Samples::new([7.0]).unwrap().quantile(0.99), 7.0);
     }
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must pass, and how much of it there was.
 
 mod counts;
+mod fidelity;
 mod leftovers;
 mod services;
 mod step;
@@ -70,6 +71,7 @@ async fn everything(paths: &Paths, services: &Supervisor, steps: &mut Steps<'_>)
     if let Some(env) = env {
         steps.env(env);
         steps.cargo("tests", &["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]).await?;
+        fidelity::check(paths, &tools, steps).await?;
     }
     steps.check("no process is left", async { leftovers::none(&paths.dev.join("test")) }).await;
     Ok(())

@@ -23,7 +23,7 @@ pub(super) struct Steps<'a> {
     done: Vec<Done>,
 }
 
-/// cargo and the tests that it runs: they end with us when we are interrupted.
+/// A program and what it runs, such as cargo and its tests: they end with us when we are interrupted.
 struct Group(Option<i32>);
 
 impl Group {
@@ -58,16 +58,22 @@ impl<'a> Steps<'a> {
 
     /// Runs cargo; says whether it succeeded.
     pub(super) async fn cargo(&mut self, name: &str, args: &[&str]) -> Result<bool> {
-        line(format!("\n== {name}: cargo {}", args.join(" ")));
-        let begun = Instant::now();
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(&self.paths.root).args(args).envs(self.env.iter().cloned()).stdin(Stdio::null()).stdout(Stdio::piped());
+        cargo.args(args).envs(self.env.iter().cloned());
         if std::io::stdout().is_terminal() {
             cargo.env("CARGO_TERM_COLOR", "always");
         }
-        let mut child = cargo.process_group(0).spawn().context("cargo cannot be run")?;
+        self.program(&format!("{name}: cargo {}", args.join(" ")), name, cargo).await
+    }
+
+    /// Runs a program in the checkout, under a header; says whether it succeeded. What it prints in cargo's words is counted.
+    pub(super) async fn program(&mut self, header: &str, name: &str, mut command: Command) -> Result<bool> {
+        line(format!("\n== {header}"));
+        let begun = Instant::now();
+        command.current_dir(&self.paths.root).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.process_group(0).spawn().with_context(|| format!("{name} cannot be run"))?;
         let group = Group(child.id().and_then(|pid| i32::try_from(pid).ok()));
-        let mut lines = BufReader::new(child.stdout.take().context("cargo has no output")?).lines();
+        let mut lines = BufReader::new(child.stdout.take().with_context(|| format!("{name} has no output"))?).lines();
         let mut counts = Counts::default();
         while let Some(text) = lines.next_line().await? {
             counts.read(&text);

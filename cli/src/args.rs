@@ -1,0 +1,186 @@
+//! The command line: what can be asked, and its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+
+/// What ClassifierFleets do and why.
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-fleet", bin_name = "kubectl fleet", version, max_term_width = 120)]
+pub struct Cli {
+    /// What is asked.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What is asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Why a fleet has as many workers as it has; or, from a file, what would happen
+    ///
+    /// With NAME, prints the last decision of the operator as sentences, and decides again from the same inputs with the same code:
+    /// where the two differ it says so and exits with 1.
+    ///
+    /// With -f and --backlog, needs no cluster: checks the fleet as the API server would, and says what the operator would do.
+    /// With -f alone, explains the decision in the file's status, as `kubectl get cfleet NAME -o yaml` saves it.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Box<ExplainArgs>),
+    /// Fleets live: workers, backlog, and the last decision
+    ///
+    /// Redrawn as fleets change, until Ctrl-C. Written to a file or a pipe, or with --once, the table is printed once.
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  kubectl fleet explain imagenet
+  kubectl fleet explain imagenet -n vision -o json
+  kubectl fleet explain -f fleet.yaml --backlog 300 --workers 4
+  kubectl fleet explain -f fleet.yaml --backlog 300 --workers 4 --ready 2 --rate 12 --boot 35s --arrivals 2.5
+  kubectl fleet explain -f fleet.yaml --failed-samples 4 --workers 4
+  kubectl get cfleet imagenet -o yaml | kubectl fleet explain -f -";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  kubectl fleet status
+  kubectl fleet status imagenet -n vision
+  kubectl fleet status -A --once";
+
+/// Which cluster, as kubectl is told.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ClusterArgs {
+    /// Namespace [default: the context's]
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Context of the kubeconfig [default: the current one]
+    #[arg(long, value_name = "CONTEXT")]
+    pub context: Option<String>,
+    /// Kubeconfig file [default: $KUBECONFIG or ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The fleet
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    pub name: Option<String>,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: Output,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// YAML or JSON with fleets, - for standard input: no cluster is asked
+    #[arg(short, long, value_name = "FILE", help_heading = "Offline")]
+    pub file: Option<PathBuf>,
+    /// The situation.
+    #[command(flatten)]
+    pub situation: Situation,
+}
+
+/// What an explanation is printed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Sentences
+    Text,
+    /// For programs
+    Json,
+    /// For programs
+    Yaml,
+}
+
+/// What the operator would find.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Offline, what the operator would find")]
+pub struct Situation {
+    /// Jobs that wait in the request queue
+    #[arg(long, value_name = "N", requires = "file")]
+    pub backlog: Option<u64>,
+    /// Workers that are ready or starting
+    #[arg(long, value_name = "N", requires = "file", value_parser = workers())]
+    pub workers: Option<u32>,
+    /// Of them, those that take jobs; the others were launched just now [default: all]
+    #[arg(long, value_name = "N", requires = "file", value_parser = workers())]
+    pub ready: Option<u32>,
+    /// Stopped workers
+    #[arg(long, value_name = "N", requires = "file", value_parser = workers())]
+    pub stopped: Option<u32>,
+    /// The number of workers wanted before [default: as many as there are]
+    #[arg(long, value_name = "N", requires = "file", value_parser = workers())]
+    pub before: Option<u32>,
+    /// Jobs that workers hold
+    #[arg(long, value_name = "N", requires = "file")]
+    pub in_flight: Option<u64>,
+    /// Jobs whose delay has not passed
+    #[arg(long, value_name = "N", requires = "file")]
+    pub delayed: Option<u64>,
+    /// How long the oldest job has waited, such as 20s
+    #[arg(long, value_name = "TIME", requires = "file", value_parser = span)]
+    pub oldest_age: Option<SignedDuration>,
+    /// Jobs that arrive each second
+    #[arg(long, value_name = "RATE", requires = "file", value_parser = rate)]
+    pub arrivals: Option<f64>,
+    /// Jobs that a worker does each second, as it measured [default: unmeasured, taken for 1]
+    #[arg(long, value_name = "RATE", requires = "file", value_parser = rate)]
+    pub rate: Option<f64>,
+    /// From the launch of a worker until it is ready, such as 35s [default: unmeasured, taken for 30s]
+    #[arg(long, value_name = "TIME", requires = "file", value_parser = span)]
+    pub boot: Option<SignedDuration>,
+    /// From the start of a stopped worker until it is ready [default: unmeasured, taken for 20s]
+    #[arg(long, value_name = "TIME", requires = "file", value_parser = span)]
+    pub boot_warm: Option<SignedDuration>,
+    /// Samples of the queue that failed in a row: its depth is unknown
+    #[arg(long, value_name = "N", requires = "file", conflicts_with_all = ["backlog", "in_flight", "delayed"], value_parser = clap::value_parser!(u32).range(1..))]
+    pub failed_samples: Option<u32>,
+    /// Where EC2 has no room for the next 3 minutes: `spot`, `on-demand`, an instance type or a subnet; may be repeated
+    #[arg(long, value_name = "WHERE", requires = "file")]
+    pub closed: Vec<String>,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// One fleet only
+    pub name: Option<String>,
+    /// Fleets of all namespaces
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// Print the table once
+    #[arg(long)]
+    pub once: bool,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+impl Situation {
+    /// The queue is spoken of: there is something to decide.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.backlog.is_some() || self.in_flight.is_some() || self.delayed.is_some() || self.failed_samples.is_some()
+    }
+}
+
+/// As many as the CRD allows.
+fn workers() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(0..=2000)
+}
+
+/// `20s`, `1m30s`, or a number of seconds.
+fn span(text: &str) -> Result<SignedDuration, String> {
+    let seconds = text.parse().ok().and_then(|seconds: f64| SignedDuration::try_from_secs_f64(seconds).ok());
+    let span = seconds.map_or_else(|| text.parse::<SignedDuration>().map_err(|_| ()), Ok);
+    match span {
+        Ok(span) if !span.is_negative() => Ok(span),
+        _ => Err("give a time such as 20s or 1m30s".to_owned()),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && (0.0..=1e6).contains(rate));
+    rate.ok_or_else(|| "give a number a second, such as 2.5".to_owned())
+}

@@ -1,0 +1,52 @@
+//! The number of workers, computed again from what the status says it was computed from.
+
+use crds::{ClassifierFleet, ClassifierFleetStatus, Decision};
+use plan::LimitedBy;
+use serde::Serialize;
+
+/// The number, computed again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recomputed {
+    /// Workers wanted.
+    pub desired: u32,
+    /// It is the number that the operator decided.
+    pub agrees: bool,
+    /// How it comes about now.
+    pub steps: Vec<String>,
+    /// Why it may differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differs_because: Vec<String>,
+}
+
+/// The number that today's spec and this program make of `decision`'s inputs.
+#[must_use]
+pub fn recompute(fleet: &ClassifierFleet, status: &ClassifierFleetStatus, decision: &Decision) -> Recomputed {
+    let settings = fleet.settings(status.revision.as_deref().unwrap_or_default());
+    let plan::Desired { workers, steps, .. } = plan::desired(&settings, &decision.inputs.to_plan());
+    let agrees = i64::from(workers) == i64::from(status.desired);
+    let differs_because = if agrees { Vec::new() } else { reasons(fleet, status, decision) };
+    Recomputed { desired: workers, agrees, steps, differs_because }
+}
+
+fn reasons(fleet: &ClassifierFleet, status: &ClassifierFleetStatus, decision: &Decision) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let (Some(now), Some(then)) = (fleet.metadata.generation, status.observed_generation)
+        && now != then
+    {
+        reasons.push(format!("The spec has changed since: it is generation {now}, and the decision was made for {then}."));
+    }
+    let held = decision.limited_by == Some(LimitedBy::Pause.to_string());
+    let pause = fleet.pause();
+    if held != (pause != plan::Pause::default()) {
+        let what = if held { "removed" } else { "set" };
+        reasons.push(format!("A pause annotation may have been {what} since; that makes no new generation."));
+    }
+    if reasons.is_empty() {
+        reasons.push(format!(
+            "The operator may be of another version than this program ({}), or does not run: it decides every few seconds.",
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+    reasons
+}

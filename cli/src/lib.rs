@@ -1,0 +1,15 @@
+//! `kubectl fleet`: what ClassifierFleets do and why, in the terminal. Decides nothing itself: the numbers come from `plan`,
+//! with the settings as `crds` reads them, as in the operator. Changes nothing in the cluster.
+
+pub mod args;
+pub mod cluster;
+pub mod explain;
+pub mod forecast;
+pub mod manifest;
+mod near;
+pub mod paint;
+mod run;
+pub mod status;
+pub mod words;
+
+pub use run::run;
