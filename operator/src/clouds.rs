@@ -88,7 +88,8 @@ impl Clouds {
     fn connect(&self, place: Place, config: &SdkConfig) -> Result<Cloud, NoRegion> {
         let region = config.region().map(ToString::to_string).ok_or(NoRegion)?;
         let ec2 = Ec2::observed(config, observer(self.metrics.clone(), region.clone()));
-        let (inventory, task) = Inventory::start(ec2.clone(), self.cluster.clone(), region.clone(), self.metrics.clone(), self.stop.clone());
+        let (inventory, task) =
+            Inventory::start(ec2.clone(), self.cluster.clone(), region.clone(), self.metrics.clone(), self.stop.clone());
         self.tasks.spawn("inventory", task);
         Ok(Cloud { place, region, ec2, sqs: aws_sdk_sqs::Client::new(config), s3: aws_sdk_s3::Client::new(config), inventory })
     }

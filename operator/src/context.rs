@@ -19,7 +19,8 @@ use crate::clouds::Clouds;
 use crate::drift::Drift;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
-use crate::scope::{Scope, Wake, Watched, by_label};
+use crate::observe::wake::Uploads;
+use crate::scope::{self, Scope, Wake, Watched, by_label};
 use crate::settings::Settings;
 use crate::tasks::Tasks;
 
@@ -40,12 +41,12 @@ pub struct Operator {
     pub cluster: String,
     /// AWS, by region.
     pub clouds: Clouds,
-    /// All fleets in scope.
+    /// All fleets in scope, without their status.
     pub fleets: Watched<ClassifierFleet>,
-    /// The gateways' StatefulSets.
+    /// The gateways' StatefulSets, without their spec.
     pub gateways: Watched<StatefulSet>,
     /// What gateways say of uploads that wait.
-    pub leases: Watched<Lease>,
+    pub uploads: Uploads,
     /// Tells the controllers to look at a fleet now.
     pub wake: Wake,
     /// What is remembered of each fleet.
@@ -58,7 +59,13 @@ pub struct Operator {
 
 impl Operator {
     /// Connects to Kubernetes and AWS, and starts what runs beside the controllers.
-    pub async fn start(settings: Settings, registry: &Registry, kube: Client, tasks: &Tasks, stop: &CancellationToken) -> anyhow::Result<Arc<Self>> {
+    pub async fn start(
+        settings: Settings,
+        registry: &Registry,
+        kube: Client,
+        tasks: &Tasks,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Arc<Self>> {
         let metrics = Metrics::register(registry)?;
         let cluster = cluster(&kube, &settings).await?;
         let (scope, wake) = (Scope::of(&settings.namespaces), Wake::default());
@@ -72,11 +79,17 @@ impl Operator {
         drift.watch::<RoleBinding>(&scope, &kube, tasks, stop);
         drift.watch::<PodDisruptionBudget>(&scope, &kube, tasks, stop);
         let labelled = |manager: &str| watcher::Config::default().labels(&format!("app.kubernetes.io/managed-by={manager}"));
+        let (uploads, told) = (Uploads::default(), by_label(&wake));
+        let heard = uploads.clone();
+        scope::watch(scope.apis(&kube), &labelled(GATEWAY), tasks, stop, move |lease: &Lease, deleted| {
+            heard.hear(lease, deleted);
+            told(lease, deleted);
+        });
         let operator = Self {
-            fleets: Watched::start(scope.apis(&kube), &watcher::Config::default(), tasks, stop, |_, _| {}),
-            gateways: Watched::start(scope.apis(&kube), &labelled(NAME), tasks, stop, by_label(&wake)),
-            leases: Watched::start(scope.apis(&kube), &labelled(GATEWAY), tasks, stop, by_label(&wake)),
+            fleets: Watched::start(scope.apis(&kube), &watcher::Config::default(), tasks, stop, |fleet| fleet.status = None, |_, _| {}),
+            gateways: Watched::start(scope.apis(&kube), &labelled(NAME), tasks, stop, |set| set.spec = None, by_label(&wake)),
             events: Recorder::new(kube.clone(), reporter()),
+            uploads,
             memory,
             settings,
             scope,
@@ -101,7 +114,10 @@ async fn cluster(kube: &Client, settings: &Settings) -> anyhow::Result<String> {
         return Ok(name.clone());
     }
     let namespaces: Api<Namespace> = Api::all(kube.clone());
-    let system = namespaces.get("kube-system").await.context("the namespace kube-system cannot be read: let the operator get it, or name the cluster by --cluster")?;
+    let system = namespaces
+        .get("kube-system")
+        .await
+        .context("the namespace kube-system cannot be read: let the operator get it, or name the cluster by --cluster")?;
     system.uid().context("the namespace kube-system has no uid")
 }
 

@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 use kube::api::ListParams;
 use kube::runtime::controller::{Action, Config};
-use kube::runtime::{Controller, watcher};
+use kube::runtime::{Controller, WatchStreamExt as _, reflector, watcher};
 use kube::{Api, ResourceExt as _};
 use rand::RngExt as _;
 use service::monitor::Readiness;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Operator;
 use crate::leader::Leading;
 use crate::reconcile::{Error, reconcile};
+use crate::scope::events;
 
 /// After a conflict: the watch has brought the newer fleet by then.
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
@@ -66,7 +67,9 @@ async fn controllers(operator: &Arc<Operator>, end: &CancellationToken) {
 async fn controller(operator: Arc<Operator>, api: Api<ClassifierFleet>, end: CancellationToken) {
     let config = Config::default().concurrency(operator.settings.concurrency);
     let wake = operator.wake.stream(api.namespace().map(str::to_owned));
-    Controller::new(api, watcher::Config::default())
+    let (store, writer) = reflector::store();
+    let applied = events(api, watcher::Config::default()).reflect(writer).applied_objects();
+    Controller::for_stream(applied, store)
         .with_config(config)
         .reconcile_on(wake)
         .graceful_shutdown_on(end.cancelled_owned())

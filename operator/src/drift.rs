@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::StreamExt as _;
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::PartialObjectMeta;
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::NAME;
 use crate::memory::Memory;
-use crate::scope::{FLEET_LABEL, Scope, Wake};
+use crate::scope::{self, FLEET_LABEL, Scope, Wake};
 use crate::tasks::Tasks;
 
 /// Tells drift from what is to be expected.
@@ -44,9 +44,9 @@ impl Drift {
 
     async fn follow<K>(self, api: Api<PartialObjectMeta<K>>, config: watcher::Config, stop: CancellationToken)
     where
-        K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
+        K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        let events = watcher(api, config).default_backoff().take_until(stop.cancelled_owned());
+        let events = scope::events(api, config).take_until(stop.cancelled_owned());
         events
             .for_each(async |event: Result<watcher::Event<PartialObjectMeta<K>>, watcher::Error>| match event {
                 Ok(watcher::Event::Apply(object)) => self.changed(&object, false),
@@ -69,7 +69,10 @@ impl Drift {
         let fleet = object.labels().get(FLEET_LABEL);
         let owner = object.owner_references().iter().find(|owner| owner.controller == Some(true));
         if let (Some(namespace), Some(fleet), Some(owner)) = (object.namespace(), fleet, owner) {
-            self.memory.with(&owner.uid, |remembered| remembered.needs = None);
+            self.memory.with(&owner.uid, |remembered| {
+                remembered.needs = None;
+                remembered.disturbed += 1;
+            });
             self.wake.fleet(&namespace, fleet);
         }
     }

@@ -12,7 +12,8 @@ use service::monitor::{self, Readiness};
 use service::{logs, shutdown};
 use tokio_util::sync::CancellationToken;
 
-#[tokio::main]
+// Two threads are more than it keeps busy with a thousand fleets. One for each core of a large node would each hold memory back.
+#[tokio::main(worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
     let settings = Settings::parse();
     logs::init(&settings.logs)?;

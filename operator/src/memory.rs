@@ -23,6 +23,8 @@ pub struct Remembered {
     pub written: Option<ClassifierFleet>,
     /// What the fleet needs, as last prepared.
     pub needs: Option<Needs>,
+    /// Times that somebody disturbed what was prepared: what is being prepared meanwhile was looked at too early.
+    pub disturbed: u64,
     /// What the image parameter said.
     pub image: Option<KnownImage>,
     /// Recommendations within the windows.
@@ -35,8 +37,8 @@ pub struct Remembered {
     pub refusal: Option<Refusal>,
     /// Reconciles that failed in a row.
     pub failures: u32,
-    /// Samples that failed in a row.
-    pub failed_samples: u32,
+    /// The samples that failed since the last one that succeeded.
+    pub failed_samples: Option<FailedSamples>,
     /// How fast jobs arrive.
     pub arrivals: Arrivals,
     /// Since when nothing happens.
@@ -69,6 +71,17 @@ pub struct Refusal {
     pub times: u32,
 }
 
+/// Samples of the queue that failed in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedSamples {
+    /// How many.
+    pub count: u32,
+    /// When the last of them did.
+    pub at: Timestamp,
+    /// What was wrong with it.
+    pub message: String,
+}
+
 /// EC2's lists show an order well within this.
 const TOLD_KEPT: SignedDuration = SignedDuration::from_mins(2);
 /// The longest period that a policy may have.
@@ -88,14 +101,19 @@ impl Memory {
 }
 
 impl Remembered {
-    /// The newer of what the watch shows and what our last write was answered with. Kubernetes compares resource versions
-    /// as numbers (KEP-5504); one that is no number counts as newer, so that the watch decides.
-    pub fn newest(&self, watched: &ClassifierFleet) -> ClassifierFleet {
+    /// The API server answered a write of ours with `fleet`. Who owns which of its fields, most of its size, is left out: sent back
+    /// empty, the API server keeps what it has.
+    pub fn wrote(&mut self, mut fleet: ClassifierFleet) {
+        fleet.metadata.managed_fields = None;
+        self.written = Some(fleet);
+    }
+
+    /// The newer of what the watch shows and what our last write was answered with, which is forgotten once the watch shows it.
+    /// Kubernetes compares resource versions as numbers (KEP-5504); one that is no number counts as newer, so that the watch decides.
+    pub fn newest(&mut self, watched: &ClassifierFleet) -> ClassifierFleet {
         let version = |fleet: &ClassifierFleet| fleet.metadata.resource_version.as_deref().and_then(|text| text.parse::<u64>().ok());
-        match &self.written {
-            Some(written) if version(written).zip(version(watched)).is_some_and(|(ours, theirs)| ours > theirs) => written.clone(),
-            _ => watched.clone(),
-        }
+        self.written.take_if(|written| version(written).zip(version(watched)).is_none_or(|(ours, theirs)| ours <= theirs));
+        self.written.as_ref().unwrap_or(watched).clone()
     }
 
     /// Remembers a recommendation and forgets those older than `window`, the longer of the two.
@@ -114,6 +132,18 @@ impl Remembered {
         if by != 0 {
             self.changes.push(Change { at, by });
         }
+    }
+
+    /// Remembers how the latest sample of the queue went.
+    pub fn sampled(&mut self, at: Timestamp, error: Option<&String>) {
+        let before = self.failed_samples.take().map_or(0, |failed| failed.count);
+        self.failed_samples = error.map(|message| FailedSamples { count: before.saturating_add(1), at, message: message.clone() });
+    }
+
+    /// What was wrong with a sample that failed less than `within` ago.
+    pub fn just_failed(&self, now: Timestamp, within: SignedDuration) -> Option<String> {
+        let failed = self.failed_samples.as_ref().filter(|failed| now.duration_since(failed.at) < within)?;
+        Some(failed.message.clone())
     }
 
     /// Forgets orders that EC2 must have shown by now.

@@ -62,8 +62,10 @@ impl Metrics {
             registry.register(Box::new(vec.clone()))?;
             Ok(vec)
         };
-        let inventory_instances =
-            IntGaugeVec::new(Opts::new("classifierfleet_operator_inventory_instances", "Instances that EC2 last listed, of all fleets."), &["region"])?;
+        let inventory_instances = IntGaugeVec::new(
+            Opts::new("classifierfleet_operator_inventory_instances", "Instances that EC2 last listed, of all fleets."),
+            &["region"],
+        )?;
         registry.register(Box::new(inventory_instances.clone()))?;
         let with = |label| [FLEET[0], FLEET[1], label];
         Ok(Self {
@@ -81,8 +83,12 @@ impl Metrics {
                 &with("code"),
             )?,
             removed: counter("classifierfleet_removed_instances_total", "Instances told to drain, or terminated.", &with("reason"))?,
-            reconcile_failures: counter("classifierfleet_operator_reconcile_failures_total", "Reconciles that failed.", &with("stage"))?,
-            inventory_failures: counter("classifierfleet_operator_inventory_failures_total", "Lists of instances that failed.", &["region", "code"])?,
+            reconcile_failures: counter("classifierfleet_operator_reconcile_failures_total", "Reconciles that failed.", &["stage"])?,
+            inventory_failures: counter(
+                "classifierfleet_operator_inventory_failures_total",
+                "Lists of instances that failed.",
+                &["region", "code"],
+            )?,
             inventory_instances,
             ec2_calls: counter("classifierfleet_operator_ec2_calls_total", "Calls to EC2.", &["region", "action", "outcome"])?,
             ec2_waits: histogram(

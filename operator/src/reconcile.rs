@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crds::{ClassifierFleet, FINALIZER};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::{Resource as _, ResourceExt as _};
-use plan::{Fleet, Plan, Waiting, decide};
+use plan::{Fleet, Plan, QueueDepth, Waiting, decide};
 use serde_json::json;
 
 use crate::act::{Outcome, act};
 use crate::clouds::{Cloud, NoRegion};
 use crate::context::Operator;
-use crate::observe::{Observation, Sample, Sources, observation, queue, wake};
+use crate::observe::{Observation, Sample, Sources, observation, queue};
 use crate::pace::{is_busy, pause};
 use crate::prepare::{Fault, Needs, clean_up, gateway, image, prepare};
 use crate::report;
@@ -104,7 +104,7 @@ async fn once(fleet: &ClassifierFleet, operator: &Operator) -> Result<Action, Er
     let cloud = operator.clouds.of(&fleet).await?;
     let (revision, image) = revision(operator, &cloud, &fleet, &uid, now).await;
     let needs = needs(operator, &cloud, &fleet, &uid, &revision, image, now).await;
-    let waiting = waiting(operator, &fleet, now);
+    let waiting = operator.uploads.waiting(&fleet, now);
     let sample = sample(operator, &cloud, &fleet, &uid, needs.as_ref(), waiting).await;
     let snapshot = cloud.inventory.latest();
     let settings = fleet.settings(revision.name());
@@ -146,7 +146,7 @@ async fn set_finalizer(operator: &Operator, fleet: &ClassifierFleet, uid: &str) 
     let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": fleet.resource_version()}});
     let written = operator.api(fleet).patch(&fleet.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await;
     let written = written.map_err(Error::Finalizer)?;
-    operator.memory.with(uid, |remembered| remembered.written = Some(written));
+    operator.memory.with(uid, |remembered| remembered.wrote(written));
     Ok(Action::requeue(Duration::ZERO))
 }
 
@@ -170,16 +170,33 @@ async fn needs(
     Some(needs)
 }
 
-fn waiting(operator: &Operator, fleet: &ClassifierFleet, now: Timestamp) -> Waiting {
-    let leases = operator.leases.state();
-    wake::waiting(leases.iter().map(AsRef::as_ref).filter(|lease| wake::is_of(fleet, lease)), now)
-}
+/// Nobody samples again a moment after a failure: to write it into the status brings the next reconcile at once, which would
+/// find the next failure to write.
+const NOT_AGAIN_WITHIN: SignedDuration = SignedDuration::from_secs(1);
 
 async fn sample(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, uid: &str, needs: Option<&Needs>, waiting: Waiting) -> Sample {
-    let url = match &needs?.queues {
-        Ok(url) => url,
-        Err(fault) => return Some(Err(fault.message.clone())),
+    let queue = &needs?.queues;
+    let interval = SignedDuration::try_from(operator.settings.sample_interval).unwrap_or(NOT_AGAIN_WITHIN).min(NOT_AGAIN_WITHIN);
+    if let Some(message) = operator.memory.with(uid, |remembered| remembered.just_failed(Timestamp::now(), interval)) {
+        return Some(Err(message));
+    }
+    let sampled = match queue {
+        Ok(url) => sample_queue(operator, cloud, fleet, uid, url, waiting).await,
+        Err(fault) => Err(fault.message.clone()),
     };
+    let at = Timestamp::now();
+    operator.memory.with(uid, |remembered| remembered.sampled(at, sampled.as_ref().err()));
+    Some(sampled.map(|depth| (depth, at)))
+}
+
+async fn sample_queue(
+    operator: &Operator,
+    cloud: &Cloud,
+    fleet: &ClassifierFleet,
+    uid: &str,
+    url: &str,
+    waiting: Waiting,
+) -> Result<QueueDepth, String> {
     let status = fleet.status.as_ref();
     let idle = waiting.images == 0 && status.is_none_or(|status| status.workers.total == 0 && status.desired == 0);
     let sampled = queue::sample(&cloud.sqs, url, idle).await;
@@ -187,10 +204,10 @@ async fn sample(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, uid
         // Somebody deleted it: it is made again at once.
         operator.memory.with(uid, |remembered| remembered.needs = None);
     }
-    if let Err(error) = &sampled {
+    sampled.map_err(|error| {
         tracing::warn!(fleet = fleet.name_any(), namespace = fleet.namespace(), %error, "the queue cannot be sampled");
-    }
-    Some(sampled.map(|depth| (depth, Timestamp::now())).map_err(|error| error.to_string()))
+        error.to_string()
+    })
 }
 
 /// Remembers what the next reconcile needs, and says when it should be.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crds::ClassifierFleet;
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::reflector::{self, Lookup, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt as _, watcher};
@@ -57,20 +57,20 @@ where
         Self(stores)
     }
 
-    /// Starts to watch the objects of `apis` that `config` selects; `wake` is told each that changed, and
-    /// whether it was deleted.
-    pub fn start(apis: Vec<Api<K>>, config: &watcher::Config, tasks: &Tasks, stop: &CancellationToken, wake: impl Fn(&K, bool) + Clone + Send + Sync + 'static) -> Self {
+    /// Starts to watch the objects of `apis` that `config` selects; `slim` takes from each what is not needed, `wake` is told
+    /// each that changed, and whether it was deleted.
+    pub fn start(
+        apis: Vec<Api<K>>,
+        config: &watcher::Config,
+        tasks: &Tasks,
+        stop: &CancellationToken,
+        slim: fn(&mut K),
+        wake: impl Fn(&K, bool) + Clone + Send + Sync + 'static,
+    ) -> Self {
         let watch = |api: Api<K>| {
             let (store, writer) = reflector::store();
-            let stream = watcher(api, config.clone())
-                .default_backoff()
-                .modify(|object| object.managed_fields_mut().clear())
-                .reflect(writer)
-                .take_until(stop.clone().cancelled_owned());
-            let wake = wake.clone();
-            tasks.spawn("watch", async move {
-                stream.for_each(async |event| tell(event, &wake)).await;
-            });
+            let stream = events(api, config.clone()).modify(slim).reflect(writer).take_until(stop.clone().cancelled_owned());
+            tasks.spawn("watch", told(stream, wake.clone()));
             store
         };
         Self(apis.into_iter().map(watch).collect())
@@ -81,11 +81,6 @@ where
         self.0.iter().flat_map(Store::state).collect()
     }
 
-    /// The first one that `predicate` holds for.
-    pub fn find(&self, predicate: impl Fn(&K) -> bool) -> Option<Arc<K>> {
-        self.0.iter().find_map(|store| store.find(&predicate))
-    }
-
     /// The object of this name.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
         let key = ObjectRef::new(name).within(namespace);
@@ -93,13 +88,43 @@ where
     }
 }
 
-fn tell<K: Resource<DynamicType = ()>>(event: Result<watcher::Event<K>, watcher::Error>, wake: &impl Fn(&K, bool)) {
-    match event {
-        Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => wake(&object, false),
-        Ok(watcher::Event::Delete(object)) => wake(&object, true),
+/// Watches the objects of `apis` that `config` selects and keeps none; `tell` is told each that changed, and whether it was deleted.
+pub fn watch<K>(
+    apis: Vec<Api<K>>,
+    config: &watcher::Config,
+    tasks: &Tasks,
+    stop: &CancellationToken,
+    tell: impl Fn(&K, bool) + Clone + Send + Sync + 'static,
+) where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + std::fmt::Debug + DeserializeOwned + 'static,
+{
+    for api in apis {
+        let stream = events(api, config.clone()).take_until(stop.clone().cancelled_owned());
+        tasks.spawn("watch", told(stream, tell.clone()));
+    }
+}
+
+type Event<K> = Result<watcher::Event<K>, watcher::Error>;
+
+/// Objects in one page of a list. They are read at once, and memory that lists needed once is hardly ever given back.
+const PAGE: u32 = 100;
+
+/// What happens to the objects of `api`. Who owns which of their fields is most of each, and left out.
+pub fn events<K>(api: Api<K>, config: watcher::Config) -> impl Stream<Item = Event<K>> + Send + 'static
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + std::fmt::Debug + DeserializeOwned + 'static,
+{
+    watcher(api, config.page_size(PAGE)).default_backoff().modify(|object| object.managed_fields_mut().clear())
+}
+
+async fn told<K: Resource<DynamicType = ()>>(events: impl Stream<Item = Event<K>>, tell: impl Fn(&K, bool)) {
+    let one = async |event: Event<K>| match event {
+        Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => tell(&object, false),
+        Ok(watcher::Event::Delete(object)) => tell(&object, true),
         Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
         Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "cannot be watched, trying again"),
-    }
+    };
+    events.for_each(one).await;
 }
 
 /// Tells the controllers that a fleet should be looked at now.
@@ -123,7 +148,7 @@ impl Wake {
     }
 
     /// Fleets of `namespace` (none: of all) to be looked at.
-    pub fn stream(&self, namespace: Option<String>) -> impl futures::Stream<Item = ObjectRef<ClassifierFleet>> + Send + use<> {
+    pub fn stream(&self, namespace: Option<String>) -> impl Stream<Item = ObjectRef<ClassifierFleet>> + Send + use<> {
         let told = futures::stream::unfold(self.0.subscribe(), |mut told| async move {
             loop {
                 match told.recv().await {

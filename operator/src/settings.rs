@@ -36,8 +36,9 @@ pub struct Settings {
     /// Seconds for which an offering that EC2 refused is left alone before it is probed.
     #[arg(long = "offering-closed-seconds", env = "CLASSIFIERFLEET_OFFERING_CLOSED_SECONDS", default_value = "180", value_parser = seconds)]
     pub offering_closed: Duration,
-    /// Fleets reconciled at once, in each namespace that is named.
-    #[arg(long, env = "CLASSIFIERFLEET_CONCURRENCY", default_value_t = 16)]
+    /// Fleets reconciled at once, in each namespace that is named. Far more than can wait for EC2's pace at once (14 launches, 25
+    /// other changes): one fleet's launch must not wait for others'.
+    #[arg(long, env = "CLASSIFIERFLEET_CONCURRENCY", default_value_t = 64)]
     pub concurrency: u16,
     /// Of several operators only the one that holds a Lease works; the others wait. Safety does not depend on it, two may work at once: it saves calls.
     #[arg(long, env = "CLASSIFIERFLEET_LEADER_ELECT", default_value_t = true, action = ArgAction::Set)]

@@ -27,9 +27,23 @@ fn fleet(version: &str) -> ClassifierFleet {
 #[test]
 fn the_newer_of_watch_and_own_write_counts() {
     for (written, watched, newest) in [("9", "10", "10"), ("10", "9", "10"), ("10", "10", "10"), ("x", "9", "9"), ("10", "y", "y")] {
-        let remembered = Remembered { written: Some(fleet(written)), ..Remembered::default() };
+        let mut remembered = Remembered { written: Some(fleet(written)), ..Remembered::default() };
         assert_eq!(remembered.newest(&fleet(watched)).metadata.resource_version.unwrap(), newest);
     }
+}
+
+#[test]
+fn failed_samples_are_counted_until_one_succeeds_and_hold_for_a_moment() {
+    let mut remembered = Remembered::default();
+    let (later, moment) = (noon() + SignedDuration::from_secs(1), SignedDuration::from_secs(1));
+    for count in 1..=3 {
+        remembered.sampled(noon(), Some(&"no answer".to_owned()));
+        assert_eq!(remembered.failed_samples.as_ref().unwrap().count, count);
+    }
+    assert_eq!(remembered.just_failed(noon(), moment).unwrap(), "no answer");
+    assert_eq!(remembered.just_failed(later, moment), None);
+    remembered.sampled(later, None);
+    assert_eq!((remembered.just_failed(later, moment), remembered.failed_samples), (None, None));
 }
 
 #[test]

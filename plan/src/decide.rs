@@ -11,8 +11,8 @@ use crate::rollout::Rolling;
 use crate::scale_in::{Budget, choose, is_paid_for, overdue, surplus_stopped};
 use crate::scale_out::{Sources, Wanted, sources};
 use crate::{
-    Action, Alarm, Census, Fleet, INTENT_KEPT, Inputs, Instance, Intent, Inventory, Observed, Plan, STALE_AFTER, Target,
-    Termination, UNLISTED_GONE,
+    Action, Alarm, Census, Fleet, INTENT_KEPT, Inputs, Instance, Intent, Inventory, Observed, Plan, STALE_AFTER, Target, Termination,
+    UNLISTED_GONE,
 };
 
 /// What to do now. The same arguments give the same plan, in every operator, in whichever order they are listed.
@@ -82,7 +82,7 @@ impl<'a> Acting<'a> {
         let given_up = |instance: &&Instance| overdue(fleet, instance, inventory.at, now).is_some();
         let active = inventory.instances.iter().filter(|instance| instance.is_active());
         let (never_ready, active): (Vec<&Instance>, Vec<&Instance>) = active.partition(given_up);
-        let rolling = Rolling::of(fleet, observed, inventory, &active, now);
+        let rolling = Rolling::of(fleet, observed, inventory, &active, &never_ready, now);
         let never_ready = count(never_ready.len());
         let to_prepare = if rolling.outdated > 0 { 0 } else { to_prepare(fleet, observed, inventory, now) };
         Self {
@@ -176,7 +176,7 @@ impl<'a> Acting<'a> {
             plan.alarm = Some(Alarm::Runaway { live, allowed });
             plan.steps.push(format!("{live} instances live, and {allowed} may: nothing is launched."));
         } else if self.rolling.stalled && !self.fleet.deleting {
-            let never_ready = self.observed.rollout.never_ready;
+            let never_ready = self.rolling.never_ready;
             plan.alarm = Some(Alarm::RolloutStalled { never_ready });
             plan.steps.push(format!(
                 "{never_ready} workers of revision {} in a row were never ready: nothing is replaced by it.",

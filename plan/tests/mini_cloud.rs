@@ -19,8 +19,10 @@ enum Event {
     Jobs(u64),
     /// EC2 takes away a machine.
     Kill(usize),
-    /// The template is changed.
-    Template,
+    /// The template is changed; workers made from it may never become ready.
+    Template {
+        works: bool,
+    },
     Max(u32),
     /// The queue cannot be sampled until the next change of jobs.
     Deaf,
@@ -49,8 +51,12 @@ fn harmless() -> impl Strategy<Value = Answer> {
 fn weathers(answers: impl Strategy<Value = Answer>) -> impl Strategy<Value = Weather> {
     let list = proptest::option::weighted(0.6, 0..=LAG);
     let crash = proptest::option::weighted(0.3, 0u32..6);
-    (list, prop_oneof![3 => Just(0usize), 1 => 1usize..4], crash, answers)
-        .prop_map(|(list, watch, crash, answer)| Weather { list, watch, crash, answer })
+    (list, prop_oneof![3 => Just(0usize), 1 => 1usize..4], crash, answers).prop_map(|(list, watch, crash, answer)| Weather {
+        list,
+        watch,
+        crash,
+        answer,
+    })
 }
 
 fn events() -> impl Strategy<Value = Event> {
@@ -58,7 +64,7 @@ fn events() -> impl Strategy<Value = Event> {
         12 => Just(Event::Nothing),
         4 => (0u64..60).prop_map(Event::Jobs),
         1 => (0usize..9).prop_map(Event::Kill),
-        1 => Just(Event::Template),
+        1 => any::<bool>().prop_map(|works| Event::Template { works }),
         1 => (1u32..9).prop_map(Event::Max),
         1 => Just(Event::Deaf),
     ]
@@ -80,7 +86,7 @@ prop_compose! {
             update: Update { max_surge: surge, max_unavailable: if surge == 0 { unavailable.max(1) } else { unavailable } },
             on_demand_base: if spots { base } else { 0 },
             scale_down: common::rules(window),
-            ..fleet()
+            boot_timeout: secs(60), drain_timeout: secs(40), ..fleet()
         }
     }
 }
@@ -97,7 +103,8 @@ struct Trial {
 
 impl Trial {
     fn new(fleet: Fleet) -> Self {
-        let cloud = Cloud { stops: fleet.pool.max > 0, boot: (12, 7), busy: 4, ..Cloud::default() };
+        let drain_timeout = fleet.drain_timeout.as_secs();
+        let cloud = Cloud { stops: fleet.pool.max > 0, boot: (12, 7), busy: 4, drain_timeout, ..Cloud::default() };
         let world = World { cloud, sampled: true, ..World::default() };
         Self { most: fleet.max, fleet, world, operators: [Operator::default(), Operator::default()], templates: 0 }
     }
@@ -118,12 +125,15 @@ impl Trial {
             Event::Kill(number) => {
                 let live: Vec<String> = self.world.cloud.all().filter(|it| it.is_live()).map(|it| it.id.clone()).collect();
                 if let Some(id) = live.get(number) {
-                    self.world.cloud.terminate(std::slice::from_ref(id));
+                    self.world.cloud.take_away(id);
                 }
             }
-            Event::Template => {
+            Event::Template { works } => {
                 self.templates += 1;
                 self.fleet.revision = format!("new-{}", self.templates);
+                if !works {
+                    self.world.cloud.broken.insert(self.fleet.revision.clone());
+                }
             }
             Event::Max(max) => {
                 self.fleet.max = max.max(self.fleet.min);
@@ -138,6 +148,7 @@ impl Trial {
         let live = self.world.cloud.count(Instance::is_live);
         let allowed = self.most + self.fleet.update.max_surge;
         prop_assert!(live <= allowed, "{live} live, {allowed} may");
+        prop_assert_eq!(&self.world.cloud.wronged, &vec![], "a worker that was ready, or still drained, was terminated");
         Ok(())
     }
 
@@ -161,7 +172,7 @@ impl Trial {
     fn describe(&self) -> String {
         let one = |it: &Instance| format!("{} {:?} ready {} draining {}", it.id, it.state, it.ready, it.draining_since.is_some());
         let all: Vec<String> = self.world.cloud.all().filter(|it| it.state != State::Terminated).map(one).collect();
-        format!("{all:#?}\n{:#?}", self.world.status)
+        format!("{all:#?}\n{:?}", self.world.status)
     }
 }
 
@@ -180,6 +191,10 @@ proptest! {
         let mut trial = Trial::new(exact(fleet));
         for step in steps {
             trial.play(step)?;
+        }
+        // Whoever broke the template mends it.
+        if trial.world.cloud.broken.contains(&trial.fleet.revision) {
+            trial.happen(Event::Template { works: true });
         }
         trial.world.sampled = true;
         trial.calm_down(1500)?;

@@ -23,11 +23,12 @@ const DOUBLINGS: u32 = 6;
 const WORK: &str = "work";
 
 /// Starts the stopped instances that `intent` names. Their tags first: a worker that finds the old order to drain would
-/// leave at once, and one that finds itself ready would be taken for ready before it is.
+/// leave at once. It may be asked for again, so nothing that the worker writes is touched: that it registered before it was
+/// started shows by the times.
 pub(super) async fn start(acting: &Acting<'_>, intent: &LaunchIntent) -> Result<(), ec2::Error> {
-    let now = intent.requested_at.0.to_string();
-    let order = [(tags::INTENT, WORK), (tags::INTENT_AT, &now), (tags::STARTED, &now), (tags::READY, "")];
-    let order: Vec<(String, String)> = order.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    // Whole seconds, as in the status: asked for again, it is the same order.
+    let at = intent.requested_at.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let order = [(tags::INTENT.to_owned(), WORK.to_owned()), (tags::STARTED.to_owned(), at)];
     acting.cloud.ec2.create_tags(&intent.instance_ids, &order).await?;
     acting.cloud.ec2.start_instances(&intent.instance_ids).await
 }
@@ -92,6 +93,10 @@ pub(super) fn failed(acting: &Acting<'_>, outcome: &mut Outcome, offering: &Offe
         return verdict;
     }
     acting.operator.memory.with(acting.uid, |remembered| {
+        if code.starts_with("InvalidLaunchTemplate") {
+            // Somebody deleted it: it is made again at once.
+            remembered.needs = None;
+        }
         let times = remembered.refusal.as_ref().map_or(0, |refusal| refusal.times);
         let first = if verdict == Verdict::Throttled { THROTTLED } else { PAUSE };
         let until = acting.now + first * (1 << times.min(DOUBLINGS));

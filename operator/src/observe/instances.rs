@@ -21,10 +21,15 @@ pub struct Ready {
 /// EC2 tells times of launches in whole seconds, workers theirs too.
 const ROUNDING_SECONDS: i64 = 1;
 
-/// What `instance` said of itself, if that was since its last start.
+/// What `instance` said of itself, if that was since its last start, by EC2's clock and by the order that we gave.
 pub fn registered(instance: &ec2::Instance) -> Option<Ready> {
+    let started: Option<Timestamp> = instance.tag(tags::STARTED).and_then(|text| text.parse().ok());
+    said_since(instance, started.map_or(instance.launched_at, |started| started.max(instance.launched_at)))
+}
+
+fn said_since(instance: &ec2::Instance, since: Timestamp) -> Option<Ready> {
     let ready: Ready = serde_json::from_str(instance.tag(tags::READY)?).ok()?;
-    (ready.at.as_second() + ROUNDING_SECONDS >= instance.launched_at.as_second()).then_some(ready)
+    (ready.at.as_second() + ROUNDING_SECONDS >= since.as_second()).then_some(ready)
 }
 
 /// Whether the instance was started again rather than launched.
@@ -65,7 +70,8 @@ pub fn read(instance: &ec2::Instance, default_subnet: bool, told: Option<&Told>)
         revision: instance.tag(tags::REVISION).unwrap_or_default().to_owned(),
         token: instance.tag(tags::TOKEN).unwrap_or_default().to_owned(),
         ready: ready.is_some(),
-        reusable: ready.is_some(),
+        // An order to start that EC2 never got changes nothing of what the instance is.
+        reusable: said_since(instance, instance.launched_at).is_some(),
         jobs_per_second: ready.and_then(|ready| ready.images_per_second).filter(|rate| rate.is_finite() && *rate > 0.0),
         warm: is_warm(instance),
         kept: instance.tag(tags::INTENT) == Some(tags::KEEP) || matches!(told, Some(Told::Keep(_))),

@@ -14,7 +14,12 @@ const WEIGHT: f64 = 0.3;
 
 /// Lays the boots in `listed` that were not learned yet over `offerings`. The first list after a start teaches nothing: its
 /// boots were learned before.
-pub fn boots(known: &mut Option<HashSet<(String, Timestamp)>>, offerings: &mut Vec<OfferingStatus>, listed: &[ec2::Instance], default_subnet: bool) {
+pub fn boots(
+    known: &mut Option<HashSet<(String, Timestamp)>>,
+    offerings: &mut Vec<OfferingStatus>,
+    listed: &[ec2::Instance],
+    default_subnet: bool,
+) {
     let key = |instance: &ec2::Instance| (instance.id.clone(), instance.launched_at);
     let ready: Vec<_> = listed.iter().filter_map(|instance| Some((instance, registered(instance)?))).collect();
     let Some(learned) = known else {

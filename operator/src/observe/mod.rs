@@ -46,7 +46,14 @@ pub struct Sources<'a> {
 }
 
 /// Puts together what the decision is made from.
-pub fn observation(fleet: &ClassifierFleet, settings: &Fleet, memory: &Memory, uid: &str, sources: Sources<'_>, now: Timestamp) -> Observation {
+pub fn observation(
+    fleet: &ClassifierFleet,
+    settings: &Fleet,
+    memory: &Memory,
+    uid: &str,
+    sources: Sources<'_>,
+    now: Timestamp,
+) -> Observation {
     let Sources { snapshot, sample, waiting, template } = sources;
     let status = fleet.status.clone().unwrap_or_default();
     let default_subnet = fleet.spec.workers.template.subnet_ids.is_empty();
@@ -58,10 +65,10 @@ pub fn observation(fleet: &ClassifierFleet, settings: &Fleet, memory: &Memory, u
             learn::boots(&mut remembered.learned, &mut offerings, listed, default_subnet);
         }
         let depth = sample.as_ref().and_then(|sample| sample.as_ref().ok()).map(|(depth, _)| *depth);
-        remember(remembered, &status, sample.as_ref().map(|_| depth.map(|depth| depth.backlog(settings.counted))), now);
+        remember(remembered, &status, depth.map(|depth| depth.backlog(settings.counted)), now);
         Observed {
             queue: depth,
-            failed_samples: remembered.failed_samples,
+            failed_samples: remembered.failed_samples.as_ref().map_or(0, |failed| failed.count),
             waiting,
             arrivals_per_second: remembered.arrivals.per_second,
             inventory: snapshot.map(|snapshot| Inventory {
@@ -83,22 +90,17 @@ pub fn observation(fleet: &ClassifierFleet, settings: &Fleet, memory: &Memory, u
     Observation { observed, sample, offerings, boot_seconds, jobs_per_second }
 }
 
-/// Brings what is remembered up to date. `backlog`: none while nobody asks, then none when it could not be sampled.
-fn remember(remembered: &mut Remembered, status: &ClassifierFleetStatus, backlog: Option<Option<u64>>, now: Timestamp) {
+/// Brings what is remembered up to date. `backlog`: none when it could not be sampled, or nobody asked.
+fn remember(remembered: &mut Remembered, status: &ClassifierFleetStatus, backlog: Option<u64>, now: Timestamp) {
     remembered.forget_told(now);
     if remembered.history.is_empty() {
         // A fresh operator takes the number it finds for recommended just now, so that its start never scales in.
         let workers = u32::try_from(status.desired).unwrap_or(0);
         remembered.history.push(Recommendation { at: now, workers });
     }
-    match backlog {
-        Some(Some(backlog)) => {
-            remembered.failed_samples = 0;
-            let rate = status.jobs_per_second_per_worker.unwrap_or(0.0) * f64::from(status.workers.ready);
-            remembered.arrivals = remembered.arrivals.seen(backlog, rate, now);
-        }
-        Some(None) => remembered.failed_samples += 1,
-        None => {}
+    if let Some(backlog) = backlog {
+        let rate = status.jobs_per_second_per_worker.unwrap_or(0.0) * f64::from(status.workers.ready);
+        remembered.arrivals = remembered.arrivals.seen(backlog, rate, now);
     }
 }
 

@@ -12,6 +12,7 @@ pub mod queues;
 mod template;
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crds::ClassifierFleet;
 use jiff::{SignedDuration, Timestamp};
@@ -32,8 +33,12 @@ use queues::Urls;
 pub struct Needs {
     /// Generation of the spec that it was prepared for.
     pub generation: Option<i64>,
+    /// Name of the revision that it was prepared for: it changes without the spec when the image parameter does.
+    pub revision: String,
     /// When it was prepared.
     pub at: Timestamp,
+    /// How often in a row, the last time included, that did not succeed as a whole.
+    pub failures: u32,
     /// Whether no other fleet has the names that this one asks for. If one has, nothing is made, and this fault is all others' too.
     pub names: Result<(), Fault>,
     /// URL of the request queue.
@@ -57,10 +62,15 @@ pub struct Known {
     pub buckets: BTreeSet<String>,
 }
 
-/// What was made is looked at again after this long: somebody may have deleted it.
-const KEPT: SignedDuration = SignedDuration::from_secs(60);
-/// What failed is tried again after this long.
+/// What was made is looked at again after this long: somebody may have changed it. That is for what no use of it and no watch
+/// tells: missing queues show when they are sampled, missing launch templates at the launch, objects in the cluster by `drift`.
+const KEPT: SignedDuration = SignedDuration::from_mins(10);
+/// So many seconds later at most, each fleet at another time: those that were prepared together do not stay together.
+const SPREAD_SECONDS: u64 = 300;
+/// What failed is tried again after this long, twice as long after each further failure, and up to a minute: what is wrong with
+/// one fleet, such as a role without a right, is often wrong with all.
 const RETRY: SignedDuration = SignedDuration::from_secs(5);
+const RETRY_AT_MOST: SignedDuration = SignedDuration::from_secs(60);
 
 impl Needs {
     /// Why nothing may be launched.
@@ -68,15 +78,26 @@ impl Needs {
         self.names.as_ref().err().or(self.template_version.as_ref().err())
     }
 
-    fn hold(&self, generation: Option<i64>, now: Timestamp) -> bool {
-        let failed = self.no_launch().is_some() || self.queues.is_err() || self.buckets.is_err() || self.gateway.is_err();
-        self.generation == generation && now.duration_since(self.at) < if failed { RETRY } else { KEPT }
+    fn hold(&self, uid: &str, revision: &Revision, now: Timestamp) -> bool {
+        let kept = match self.failures {
+            0 => KEPT + spread(uid),
+            failures => (RETRY * (1 << (failures - 1).min(4))).min(RETRY_AT_MOST),
+        };
+        self.revision == revision.name() && now.duration_since(self.at) < kept
     }
 
-    fn refused(generation: Option<i64>, at: Timestamp, fault: &Fault) -> Self {
+    /// Counts on from `before` if anything failed.
+    fn counted(self, before: u32) -> Self {
+        let failed = self.no_launch().is_some() || self.queues.is_err() || self.buckets.is_err() || self.gateway.is_err();
+        Self { failures: if failed { before.saturating_add(1) } else { 0 }, ..self }
+    }
+
+    fn refused(generation: Option<i64>, revision: &Revision, at: Timestamp, fault: &Fault) -> Self {
         Self {
             generation,
+            revision: revision.name().to_owned(),
             at,
+            failures: 0,
             names: Err(fault.clone()),
             queues: Err(fault.clone()),
             buckets: Err(fault.clone()),
@@ -87,17 +108,24 @@ impl Needs {
     }
 }
 
+fn spread(uid: &str) -> SignedDuration {
+    let mut hasher = DefaultHasher::new();
+    uid.hash(&mut hasher);
+    SignedDuration::from_secs((hasher.finish() % SPREAD_SECONDS).cast_signed())
+}
+
 /// Makes what the fleet needs, unless that was done a moment ago.
 pub async fn prepare(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, uid: &str, revision: &Revision, now: Timestamp) -> Needs {
     let generation = fleet.metadata.generation;
-    let before = operator.memory.with(uid, |remembered| remembered.needs.clone()).filter(|needs| needs.generation == generation);
-    let known = match before {
-        Some(needs) if needs.hold(generation, now) => return needs,
-        Some(needs) => needs.known,
-        None => Known::default(),
+    let (before, disturbed) = operator.memory.with(uid, |remembered| (remembered.needs.clone(), remembered.disturbed));
+    let before = before.filter(|needs| needs.generation == generation);
+    let (failures, known) = match before {
+        Some(needs) if needs.hold(uid, revision, now) => return needs,
+        Some(needs) => (needs.failures, needs.known),
+        None => (0, Known::default()),
     };
-    let needs = afresh(operator, cloud, fleet, revision, known, now).await;
-    operator.memory.with(uid, |remembered| remembered.needs = Some(needs.clone()));
+    let needs = afresh(operator, cloud, fleet, revision, known, now).await.counted(failures);
+    operator.memory.with(uid, |remembered| remembered.needs = Some(needs.clone()).filter(|_| remembered.disturbed == disturbed));
     needs
 }
 
@@ -112,7 +140,7 @@ async fn afresh(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, rev
     if let Err(fault) = &survey
         && fault.reason == NAME_IN_USE
     {
-        return Needs::refused(generation, now, fault);
+        return Needs::refused(generation, revision, now, fault);
     }
     let queues = async {
         match survey {
@@ -129,7 +157,8 @@ async fn afresh(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, rev
     );
     let known = Known { urls: queues.clone().unwrap_or_default(), buckets };
     let queues = queues.map(|urls| urls.get(&fleet.spec.queues.request.name).cloned().unwrap_or_default());
-    Needs { generation, at: now, names: Ok(()), queues, buckets: made, template_version, gateway, known }
+    let revision = revision.name().to_owned();
+    Needs { generation, revision, at: now, failures: 0, names: Ok(()), queues, buckets: made, template_version, gateway, known }
 }
 
 /// All fleets that this operator sees.

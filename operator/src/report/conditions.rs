@@ -67,7 +67,12 @@ fn condition(fleet: &ClassifierFleet, finding: Finding, before: &[Condition], no
 
 fn queues_ready(facts: &Facts) -> Finding {
     let Some(needs) = facts.needs else {
-        return Finding::new(condition::QUEUES_READY, false, "Deleting", "The fleet is being deleted; spec.deletion says what becomes of its queues and buckets.");
+        return Finding::new(
+            condition::QUEUES_READY,
+            false,
+            "Deleting",
+            "The fleet is being deleted; spec.deletion says what becomes of its queues and buckets.",
+        );
     };
     let fault = needs.names.as_ref().err().or(needs.queues.as_ref().err()).or(needs.buckets.as_ref().err());
     match fault {
@@ -99,9 +104,12 @@ fn scaling_active(fleet: &ClassifierFleet, facts: &Facts) -> Finding {
             "ReplicasSet",
             format!("spec.workers.replicas keeps {replicas} workers, whatever waits. Remove it to follow the queue."),
         ),
-        (Some(Ok(_)), None) if facts.plan.limited_by == Some(LimitedBy::Pause) => {
-            Finding::new(condition::SCALING_ACTIVE, false, "Paused", "An annotation holds the number of workers. Remove it to follow the queue.")
-        }
+        (Some(Ok(_)), None) if facts.plan.limited_by == Some(LimitedBy::Pause) => Finding::new(
+            condition::SCALING_ACTIVE,
+            false,
+            "Paused",
+            "An annotation holds the number of workers. Remove it to follow the queue.",
+        ),
         (Some(Ok(_)), None) => Finding::new(condition::SCALING_ACTIVE, true, "FollowsQueue", "The number of workers follows the queue."),
     }
 }
@@ -127,16 +135,21 @@ fn offerings_open(outcome: &Outcome, facts: &Facts) -> Finding {
         };
         return Finding::new(condition::ABLE_TO_SCALE, true, "EC2Answers", message);
     }
-    let why = |status: &&OfferingStatus| format!("{}: {}", crate::offerings::to_plan(&status.offering), status.reason.as_deref().unwrap_or("unknown"));
+    let why = |status: &&OfferingStatus| {
+        format!("{}: {}", crate::offerings::to_plan(&status.offering), status.reason.as_deref().unwrap_or("unknown"))
+    };
     let why: Vec<String> = closed.iter().map(why).collect();
-    let message = format!("EC2 refused every offering and is asked again in a few minutes ({}). Name further types or subnets.", why.join("; "));
+    let message =
+        format!("EC2 refused every offering and is asked again in a few minutes ({}). Name further types or subnets.", why.join("; "));
     Finding::new(condition::ABLE_TO_SCALE, false, "NoCapacity", message)
 }
 
 fn scaling_limited(plan: &Plan) -> Finding {
     match plan.limited_by.map(limit) {
         Some((reason, message)) => Finding::new(condition::SCALING_LIMITED, true, reason, message),
-        None => Finding::new(condition::SCALING_LIMITED, false, "DesiredWithinRange", "The number of workers wanted lies between min and max."),
+        None => {
+            Finding::new(condition::SCALING_LIMITED, false, "DesiredWithinRange", "The number of workers wanted lies between min and max.")
+        }
     }
 }
 
@@ -162,7 +175,9 @@ fn degraded(facts: &Facts) -> Finding {
             condition::DEGRADED,
             true,
             "TooManyInstances",
-            format!("{live} instances live, more than the {allowed} of workers.max and update.maxSurge: nothing is launched until they are gone. If workers.max was not lowered just now, something else launches instances with this fleet's tags."),
+            format!(
+                "{live} instances live, more than the {allowed} of workers.max and update.maxSurge: nothing is launched until they are gone. If workers.max was not lowered just now, something else launches instances with this fleet's tags."
+            ),
         ),
         Some(Alarm::RolloutStalled { never_ready }) => Finding::new(
             condition::DEGRADED,

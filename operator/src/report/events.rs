@@ -108,6 +108,8 @@ fn count(operator: &Operator, namespace: &str, name: &str, news: &News) {
             };
             metrics.removed.with_label_values(&[namespace, name, reason]).inc();
         }
-        News::LaunchFailed { code, .. } | News::OfferingClosed { code, .. } => metrics.launch_failures.with_label_values(&[namespace, name, code]).inc(),
+        News::LaunchFailed { code, .. } | News::OfferingClosed { code, .. } => {
+            metrics.launch_failures.with_label_values(&[namespace, name, code]).inc()
+        }
     }
 }

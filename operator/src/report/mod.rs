@@ -13,7 +13,7 @@ use crate::act::{News, Outcome};
 use crate::context::Operator;
 use crate::metrics::offering_labels;
 use crate::observe::Observation;
-use crate::prepare::Needs;
+use crate::prepare::{Needs, gateway};
 use crate::reconcile::Error;
 use crate::revision::Revision;
 
@@ -30,7 +30,8 @@ pub async fn report(
     plan: &Plan,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let gateway = operator.gateways.find(|set| set.owner_references().iter().any(|owner| owner.uid == uid));
+    let gateway = operator.gateways.get(&outcome.fleet.namespace().unwrap_or_default(), &gateway::name(&outcome.fleet));
+    let gateway = gateway.filter(|set| set.owner_references().iter().any(|owner| owner.uid == uid));
     let blocked = operator.memory.with(uid, |remembered| remembered.refusal.clone()).map(|refusal| refusal.message);
     let facts = conditions::Facts { needs, gateway: gateway.as_deref(), observation, plan, now, blocked };
     let before = outcome.fleet.status.clone().unwrap_or_default();
@@ -44,7 +45,7 @@ pub async fn report(
     fleet.status = Some(after);
     let written = operator.api(&fleet).replace_status(&fleet.name_any(), &PostParams::default(), &fleet).await;
     let written = written.map_err(Error::Status)?;
-    operator.memory.with(uid, |remembered| remembered.written = Some(written));
+    operator.memory.with(uid, |remembered| remembered.wrote(written));
     Ok(())
 }
 

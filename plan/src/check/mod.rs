@@ -82,6 +82,12 @@ impl Check<'_> {
         number(self.plan.terminate.iter().filter(|ended| ended.reason == Reason::BootTimeout).count())
     }
 
+    /// Workers of the current revision that the plan gives up.
+    fn failing(&self) -> u32 {
+        let never_ready = self.plan.terminate.iter().filter(|ended| ended.reason == Reason::BootTimeout);
+        number(never_ready.filter(|ended| self.find(&ended.id).is_some_and(|instance| !self.is_outdated(instance))).count())
+    }
+
     fn drained(&self) -> u32 {
         number(self.plan.drain.len())
     }

@@ -74,7 +74,7 @@ impl Check<'_> {
         let least = desired.saturating_sub(self.unavailable());
         self.require(going == 0 || there - going >= least, "as many stay ready as are wanted, less maxUnavailable in a roll-out");
         self.require(drained == 0 || self.capacity() - drained >= least, "draining never goes below desired");
-        let stalled = is_stalled(self.observed, self.proven());
+        let stalled = is_stalled(self.observed, self.failing(), self.proven());
         self.require(!stalled || drained == 0 || self.capacity() - drained >= desired, "a stalled revision replaces nothing");
     }
 }

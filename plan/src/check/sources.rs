@@ -12,8 +12,11 @@ impl Check<'_> {
         self.require(known, "only the fleet's offerings are launched");
         let offerings: std::collections::HashSet<&Offering> = plan.launch.iter().map(|launch| &launch.offering).collect();
         self.require(offerings.len() == plan.launch.len(), "each offering is launched once");
-        let stalled = self.is_fresh() && is_stalled(self.observed, self.proven());
-        self.require(!stalled || added <= u32::from(has_rested(self.observed, self.now)), "a stalled revision is tried one at a time, at times");
+        let stalled = self.is_fresh() && is_stalled(self.observed, self.failing(), self.proven());
+        self.require(
+            !stalled || added <= u32::from(self.failing() == 0 && has_rested(self.observed, self.now)),
+            "a stalled revision is tried one at a time, at times",
+        );
         self.starts();
         self.offerings();
     }

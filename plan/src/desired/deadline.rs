@@ -48,8 +48,10 @@ pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, max: 
     let assumed = if inputs.measured { "" } else { " (assumed, none was measured yet)" };
     let (rate, boot) = (inputs.jobs_per_second, seconds(inputs.boot_cold));
     if let Some(workers) = fewest(&groups, work, left.as_secs_f64()) {
-        let sentence =
-            format!("{about}; at {rate:.1} jobs/s a worker{assumed}, {boot} to boot and {:.1} jobs/s arriving asks for {workers}.", work.arrivals);
+        let sentence = format!(
+            "{about}; at {rate:.1} jobs/s a worker{assumed}, {boot} to boot and {:.1} jobs/s arriving asks for {workers}.",
+            work.arrivals
+        );
         return Deadline { workers, met: true, sentence };
     }
     let (workers, finish) = soonest(&groups, work, max);

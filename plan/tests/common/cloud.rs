@@ -46,6 +46,10 @@ pub struct Cloud {
     pub at_once: u32,
     pub launches: u32,
     pub starts: u32,
+    /// Workers that were terminated though they were ready, or had still time to drain.
+    pub wronged: Vec<String>,
+    /// Seconds that a worker has to drain.
+    pub drain_timeout: i64,
     pub machines: Vec<Machine>,
     pub past: VecDeque<Vec<Instance>>,
     pub tokens: HashMap<String, Vec<String>>,
@@ -63,6 +67,8 @@ impl Default for Cloud {
             at_once: u32::MAX,
             launches: 0,
             starts: 0,
+            wronged: Vec::new(),
+            drain_timeout: 0,
             machines: Vec::new(),
             past: VecDeque::new(),
             tokens: HashMap::new(),
@@ -157,9 +163,22 @@ impl Cloud {
     }
 
     pub fn terminate(&mut self, ids: &[String]) {
+        let (now, time) = (self.now, self.time());
+        for machine in self.machines.iter_mut().filter(|machine| ids.contains(&machine.is.id)) {
+            let has_time = |since: Timestamp| time.duration_since(since).as_secs() <= self.drain_timeout;
+            if machine.is.state == State::Running && machine.is.ready && machine.is.draining_since.is_none_or(has_time) {
+                self.wronged.push(machine.is.id.clone());
+            }
+            if !matches!(machine.is.state, State::Terminated | State::ShuttingDown) {
+                machine.enter(State::ShuttingDown, now);
+            }
+        }
+    }
+
+    /// What happens to spot instances, and to hardware.
+    pub fn take_away(&mut self, id: &str) {
         let now = self.now;
-        let ended = self.machines.iter_mut().filter(|machine| ids.contains(&machine.is.id));
-        ended.filter(|it| !matches!(it.is.state, State::Terminated | State::ShuttingDown)).for_each(|it| it.enter(State::ShuttingDown, now));
+        self.machines.iter_mut().filter(|machine| machine.is.id == id).for_each(|machine| machine.enter(State::ShuttingDown, now));
     }
 
     /// One second passes.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use plan::{
-    Action, Change, Closed, Fleet, INTENT_KEPT, Instance, Intent, Inventory, Observed, Plan, QueueDepth, Reason, Recommendation, Rollout, State,
-    Termination, Waiting, check, decide,
+    Action, Change, Closed, Fleet, INTENT_KEPT, Instance, Intent, Inventory, Observed, Plan, QueueDepth, Reason, Recommendation, Rollout,
+    State, Termination, Waiting, check, decide,
 };
 
 use super::cloud::{Cloud, Refusal};
@@ -125,7 +125,7 @@ impl Operator {
         }
         let observed = self.observe(fleet, world, &status, now);
         let plan = decide(fleet, &observed, now);
-        assert_eq!(check(fleet, &observed, &plan, now), [], "{observed:#?}\n{plan:#?}");
+        assert_eq!(check(fleet, &observed, &plan, now), [], "{observed:?}\n{plan:?}");
         let mut life = Life(weather.crash);
         if self.act(fleet, world, &observed, status, &plan, weather.answer, &mut life).is_err() && weather.crash.is_some() {
             *self = Self::default();
@@ -264,7 +264,7 @@ fn pursue(world: &mut World, observed: &Observed, status: &mut Status, answer: A
             _ if intent.answered => Some(Some(intent.instance_ids.clone())),
             _ if let Some(ids) = seen(&intent, observed.inventory.as_ref()) => Some(Some(ids)),
             Action::Start if deleting => Some(None),
-            Action::Start => start(world, status, &intent, answer),
+            Action::Start => start(world, status, &intent, answer, first),
             Action::Launch if deleting => look_up(world, &intent),
             Action::Launch => launch(world, status, &intent, answer, first),
         };
@@ -279,10 +279,11 @@ fn pursue(world: &mut World, observed: &Observed, status: &mut Status, answer: A
 
 /// What the list shows of the intent, if that is all of it.
 fn seen(intent: &Intent, inventory: Option<&Inventory>) -> Option<Vec<String>> {
+    let inventory = inventory?;
     let ids: Vec<String> = match intent.action {
-        Action::Launch => inventory?.launched_with(&intent.token).map(|instance| instance.id.clone()).collect(),
+        Action::Launch => inventory.launched_with(&intent.token).map(|instance| instance.id.clone()).collect(),
         Action::Start => {
-            let started = |id: &&String| inventory.and_then(|it| it.find(id)).is_none_or(|it| it.launched_at >= intent.requested_at);
+            let started = |id: &&String| inventory.find(id).is_none_or(|it| it.launched_at >= intent.requested_at);
             intent.instance_ids.iter().filter(started).cloned().collect()
         }
     };
@@ -325,7 +326,7 @@ fn launch(world: &mut World, status: &mut Status, intent: &Intent, answer: Answe
 
 fn look_up(world: &World, intent: &Intent) -> Outcome {
     let ids = world.cloud.with_token(&intent.token);
-    let is_old = world.cloud.time().duration_since(intent.requested_at) > INTENT_KEPT;
+    let is_old = is_old(world, intent);
     match ids.len() {
         0 if is_old => Some(None),
         some if some >= intent.count as usize || (is_old && some > 0) => Some(Some(ids)),
@@ -333,7 +334,12 @@ fn look_up(world: &World, intent: &Intent) -> Outcome {
     }
 }
 
-fn start(world: &mut World, status: &mut Status, intent: &Intent, answer: Answer) -> Outcome {
+/// Lists show by now what EC2 did.
+fn is_old(world: &World, intent: &Intent) -> bool {
+    world.cloud.time().duration_since(intent.requested_at) > INTENT_KEPT
+}
+
+fn start(world: &mut World, status: &mut Status, intent: &Intent, answer: Answer, first: bool) -> Outcome {
     let refused = matches!(answer, Answer::Refused | Answer::Partial);
     if answer == Answer::Throttled {
         return None;
@@ -346,7 +352,7 @@ fn start(world: &mut World, status: &mut Status, intent: &Intent, answer: Answer
             if refusal == Refusal::NoRoom {
                 close(world, status, intent);
             }
-            Some(None)
+            (first || is_old(world, intent)).then_some(None)
         }
     }
 }

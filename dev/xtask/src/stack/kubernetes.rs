@@ -167,7 +167,7 @@ async fn start_api_server(launcher: &Launcher, kubernetes: &Kubernetes, folder: 
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
             "--authorization-mode=RBAC".to_owned(),
             format!("--token-auth-file={}", folder.join("tokens.csv").display()),
-            "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+            "--service-cluster-ip-range=10.0.0.0/16".to_owned(),
             "--profiling=false".to_owned(),
         ];
         let url = format!("https://127.0.0.1:{port}");

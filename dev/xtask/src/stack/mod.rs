@@ -80,7 +80,15 @@ impl Stack {
                 return Err(error);
             }
         };
-        let mut stack = Self { launcher, detached, operator_args: options.operator_args.clone(), kubernetes, endpoints, relays: None, gateway_url: None };
+        let mut stack = Self {
+            launcher,
+            detached,
+            operator_args: options.operator_args.clone(),
+            kubernetes,
+            endpoints,
+            relays: None,
+            gateway_url: None,
+        };
         stack.finish(&options).await?;
         environment::write(&stack)?;
         Ok(stack)
