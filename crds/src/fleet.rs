@@ -131,7 +131,7 @@ pub struct Storage {
         .message("uri must name a model folder as s3://BUCKET/PREFIX or file:///FOLDER")
 )]
 pub struct Model {
-    /// Folder that holds `model.json`: `s3://bucket/prefix`, or `file:///folder` for one that the AMI brings.
+    /// Folder that holds `model.json`: `s3://bucket/prefix`, of a bucket in the fleet's region, or `file:///folder` for one that the AMI brings.
     #[schemars(length(max = 1024))]
     pub uri: String,
 }

@@ -19,7 +19,7 @@ pub struct Workers {
     /// Workers that run at most. Draining ones count: they are paid for.
     #[schemars(range(min = 0, max = 1000))]
     pub max: i32,
-    /// Set (by `kubectl scale`, an autoscaler): that many workers, between min and max, whatever waits. None: the queue decides.
+    /// Set (by `kubectl scale`, an autoscaler): that many workers, between min and max, whatever waits. None: the queue decides. An autoscaler reads it before it writes it: set it once, by `kubectl scale`, for one to take over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: Option<i32>,

@@ -1,5 +1,7 @@
 //! One of several operators works, the others wait. This saves calls; safety comes from launch intents.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use kube::Client;
 use kube_lease_manager::{LeaseManager, LeaseManagerBuilder};
@@ -14,6 +16,8 @@ use crate::settings::Settings;
 const LEASE_SECONDS: u64 = 15;
 /// Seconds before that at which it is renewed.
 const GRACE_SECONDS: u64 = 5;
+/// A Lease that cannot be given back ends by itself: nobody waits for it longer than this.
+const RELEASE_AT_MOST: Duration = Duration::from_secs(5);
 
 /// Whether this operator leads. Without an election it always does.
 pub type Leading = watch::Receiver<bool>;
@@ -62,13 +66,15 @@ impl Election {
                     // Whoever cannot renew must take it that another one leads soon.
                     tracing::warn!(%error, "the Lease cannot be renewed, trying again");
                     self.leads.send_replace(false);
-                    stop.run_until_cancelled(tokio::time::sleep(std::time::Duration::from_secs(2))).await;
+                    stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(2))).await;
                 }
             }
         }
         self.leads.send_replace(false);
-        if let Err(error) = self.manager.release().await {
-            tracing::warn!(%error, "the Lease cannot be given back, it ends by itself");
+        match tokio::time::timeout(RELEASE_AT_MOST, self.manager.release()).await {
+            Ok(Ok(())) => tracing::info!("the Lease is given back"),
+            Ok(Err(error)) => tracing::warn!(%error, "the Lease cannot be given back, it ends by itself"),
+            Err(_) => tracing::warn!("the Lease cannot be given back in {RELEASE_AT_MOST:?}, it ends by itself"),
         }
     }
 }

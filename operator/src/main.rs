@@ -26,23 +26,27 @@ async fn main() -> anyhow::Result<()> {
     let client = Client::try_default().await.context("no Kubernetes API: set KUBECONFIG, or run in a pod with a service account")?;
     let (leading, election) = leader::election(&client, &settings).await?;
     let operator = Operator::start(settings, &registry, client, &tasks, &stop).await?;
+    let mut awaited = vec!["controller"];
     if let Some(election) = election {
         tasks.spawn("election", election.run(stop.clone()));
+        awaited.push("election");
     }
     tasks.spawn("orphans", orphans::run(operator.clone(), leading.clone(), stop.clone()));
     tasks.spawn("controller", controller::run(operator, leading, readiness, stop.clone()));
     drop(tasks);
-    wait(ends, &stop).await?;
+    wait(ends, &stop, awaited).await?;
     tracing::info!("the operator has stopped; its workers go on");
     Ok(())
 }
 
-/// Each task runs until the process is asked to stop; one that ends before takes the process with it.
-async fn wait(mut ends: Ends, stop: &CancellationToken) -> anyhow::Result<()> {
+/// Each task runs until the process is asked to stop; one that ends before takes the process with it. Then those that are
+/// `awaited` may finish: reconciles under way, and giving the Lease back.
+async fn wait(mut ends: Ends, stop: &CancellationToken, mut awaited: Vec<&str>) -> anyhow::Result<()> {
     while let Some(Ended { name, result }) = ends.next().await {
         result.with_context(|| format!("the {name} task died"))?;
         anyhow::ensure!(stop.is_cancelled(), "the {name} task ended before it was asked to");
-        if name == "controller" {
+        awaited.retain(|task| *task != name);
+        if awaited.is_empty() {
             break;
         }
     }

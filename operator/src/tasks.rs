@@ -46,3 +46,21 @@ impl Ends {
         self.0.recv().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_each_task_is_told_by_its_name_and_so_is_a_panic() {
+        let (tasks, mut ends) = tasks();
+        tasks.spawn("done", async {});
+        let Ended { name, result } = ends.next().await.unwrap();
+        assert!(name == "done" && result.is_ok());
+        tasks.spawn("dead", async { panic!("of whatever") });
+        let Ended { name, result } = ends.next().await.unwrap();
+        assert!(name == "dead" && result.unwrap_err().is_panic());
+        drop(tasks);
+        assert!(ends.next().await.is_none(), "all have ended");
+    }
+}

@@ -113,7 +113,7 @@ fn tags_tell_what_an_instance_does() {
             ("i-ready".to_owned(), true, None),
             ("i-earlier".to_owned(), false, None),
             ("i-warm".to_owned(), false, None),
-            ("i-draining".to_owned(), false, Some(since.parse().unwrap())),
+            ("i-draining".to_owned(), false, Some("2026-06-01T11:59:01Z".parse().unwrap())),
             ("i-kept".to_owned(), false, None),
             ("i-again".to_owned(), false, None),
             ("i-torn".to_owned(), false, Some(launched)),

@@ -1,7 +1,6 @@
 //! Workers that go: told to drain by a tag, terminated when their time is over. And those that are told to stay.
 
 use ec2::tags;
-use jiff::SignedDuration;
 use plan::{Reason, Termination};
 
 use super::{Acting, News, Outcome};
@@ -32,13 +31,9 @@ pub(super) async fn keep(acting: &Acting<'_>, ids: &[String]) -> Result<(), Erro
     Ok(())
 }
 
-/// The last moment of a second.
-const SECOND_ENDS: SignedDuration = SignedDuration::from_nanos(999_999_999);
-
-/// Orders of one second are alike, so that those of many fleets go in one call. They name its end: nobody has less time to
-/// drain than he was promised.
+/// Orders of one second are alike, so that those of many fleets go in one call.
 async fn tell(acting: &Acting<'_>, ids: &[String], intent: &str) -> Result<(), Error> {
-    let at = (acting.now + SECOND_ENDS).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let at = acting.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let order = [(tags::INTENT.to_owned(), intent.to_owned()), (tags::INTENT_AT.to_owned(), at)];
     acting.cloud.ec2.create_tags(ids, &order).await.map_err(Error::Remove)
 }

@@ -1,7 +1,7 @@
 //! Instances as EC2 lists them, in the words of `plan`, with the orders that its list may not show yet laid over. Pure.
 
 use ec2::{InstanceState, tags};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plan::{Instance, Offering, State};
 use serde::Deserialize;
 
@@ -81,13 +81,15 @@ pub fn read(instance: &ec2::Instance, default_subnet: bool, told: Option<&Told>)
 }
 
 /// Since when the instance has the order to drain. An order without a readable time counts from the launch: then it is
-/// overdue at once rather than never. One from before its last start is over: it has left and come again.
+/// overdue at once rather than never. One from before its last start is over: it has left and come again. Orders tell whole
+/// seconds, of which the end counts: nobody has less time than was promised.
 fn draining_since(instance: &ec2::Instance) -> Option<Timestamp> {
     if instance.tag(tags::INTENT)? != tags::DRAIN {
         return None;
     }
-    let since = ordered_at(instance).unwrap_or(instance.launched_at);
-    (since.as_second() + ROUNDING_SECONDS >= instance.launched_at.as_second()).then_some(since)
+    let Some(ordered) = ordered_at(instance) else { return Some(instance.launched_at) };
+    let is_current = ordered.as_second() + ROUNDING_SECONDS >= instance.launched_at.as_second();
+    is_current.then(|| ordered + SignedDuration::from_secs(ROUNDING_SECONDS))
 }
 
 fn ordered_at(instance: &ec2::Instance) -> Option<Timestamp> {

@@ -1,6 +1,7 @@
 //! Making an object what it should be, by server-side apply; but never one that is somebody else's. Must not know what the
 //! objects are for.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, DynamicObject, GetParams, Patch, PatchParams, Preconditions};
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt as _};
@@ -30,6 +31,8 @@ enum Found {
     Right,
     /// Nothing, or something of ours that is otherwise.
     Wrong,
+    /// Something of a fleet of our name that is gone: Kubernetes is about to collect it.
+    LeftOver,
     /// Something that is not ours.
     Strange,
 }
@@ -49,7 +52,9 @@ impl Namespace<'_> {
             match (found(live.as_ref(), &body, self.uid), exactness == GetParams::default()) {
                 (Found::Right, _) => return Ok(()),
                 (Found::Strange, true) => return Err(self.strange(resource, name)),
-                (Found::Wrong | Found::Strange, _) => before = live.and_then(|live| live.metadata.resource_version),
+                // Collecting takes up to half a minute, and a Lease or Service is needed now.
+                (Found::LeftOver, true) => self.delete(resource, name, live.and_then(|live| live.uid())).await?,
+                (Found::Wrong | Found::LeftOver | Found::Strange, _) => before = live.and_then(|live| live.metadata.resource_version),
             }
         }
         let applied = api.patch(name, &PatchParams::apply(NAME).force(), &Patch::Apply(&body)).await;
@@ -63,10 +68,17 @@ impl Namespace<'_> {
 
     /// Deletes an object of ours, if it is there.
     pub(super) async fn remove(&self, resource: &ApiResource, name: &str) -> Result<(), Fault> {
-        let api = self.api(resource);
-        let Some(live) = get(&api, name, &GetParams::default()).await?.filter(|live| is_ours(live, self.uid)) else { return Ok(()) };
-        let params = DeleteParams::background().preconditions(Preconditions { uid: live.uid(), resource_version: None });
-        match api.delete(name, &params).await {
+        let live = get(&self.api(resource), name, &GetParams::default()).await?.filter(|live| is_ours(live, self.uid));
+        match live {
+            Some(live) => self.delete(resource, name, live.uid()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes the object `name` if it is still the one with this `uid`.
+    async fn delete(&self, resource: &ApiResource, name: &str, uid: Option<String>) -> Result<(), Fault> {
+        let params = DeleteParams::background().preconditions(Preconditions { uid, resource_version: None });
+        match self.api(resource).delete(name, &params).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
             Err(error) => Err(Fault::kubernetes(&format!("The {} {name} cannot be deleted", resource.kind), &error)),
@@ -106,6 +118,7 @@ async fn get(api: &Api<DynamicObject>, name: &str, how: &GetParams) -> Result<Op
 fn found(live: Option<&DynamicObject>, wanted: &Value, uid: &str) -> Found {
     let Some(live) = live else { return Found::Wrong };
     match serde_json::to_value(live) {
+        _ if is_left_over(live, wanted, uid) => Found::LeftOver,
         _ if !is_ours(live, uid) => Found::Strange,
         Ok(live) if holds(&live, wanted) => Found::Right,
         _ => Found::Wrong,
@@ -114,6 +127,13 @@ fn found(live: Option<&DynamicObject>, wanted: &Value, uid: &str) -> Found {
 
 fn is_ours(live: &DynamicObject, uid: &str) -> bool {
     live.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid == uid)
+}
+
+/// Whether its owner had the name and kind of ours, and was another: of one name there is one fleet, so that one is gone.
+fn is_left_over(live: &DynamicObject, wanted: &Value, uid: &str) -> bool {
+    let ours = &wanted["metadata"]["ownerReferences"][0];
+    let had = |owner: &OwnerReference| ours["kind"] == owner.kind && ours["name"] == owner.name && ours["apiVersion"] == owner.api_version;
+    live.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid != uid && had(owner))
 }
 
 #[cfg(test)]
@@ -138,6 +158,11 @@ mod tests {
         assert_eq!(found(live("ours", 2).as_ref(), &wanted("2"), "ours"), Found::Wrong, "something is applied no longer");
         assert_eq!(found(live("ours", 3).as_ref(), &wanted("1"), "ours"), Found::Wrong, "somebody changed it");
         assert_eq!(found(live("theirs", 2).as_ref(), &wanted("1"), "ours"), Found::Strange);
+        let mut again = wanted("1");
+        again["metadata"]["ownerReferences"] = json!([{"apiVersion": "v", "kind": "k", "name": "n", "uid": "ours"}]);
+        assert_eq!(found(live("theirs", 2).as_ref(), &again, "ours"), Found::LeftOver, "the fleet was deleted and made again");
+        again["metadata"]["ownerReferences"][0]["name"] = json!("another");
+        assert_eq!(found(live("theirs", 2).as_ref(), &again, "ours"), Found::Strange);
         let mut orphan = live("ours", 2);
         orphan.as_mut().unwrap().owner_references_mut().clear();
         assert_eq!(found(orphan.as_ref(), &wanted("1"), "ours"), Found::Strange, "somebody made it by hand");
