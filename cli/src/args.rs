@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 /// What ClassifierFleets do and why.
@@ -64,9 +64,9 @@ pub struct ClusterArgs {
 
 /// `explain`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["name", "file"])))]
 pub struct ExplainArgs {
     /// The fleet
-    #[arg(required_unless_present = "file", conflicts_with = "file")]
     pub name: Option<String>,
     /// How to print it
     #[arg(short, long, value_enum, default_value = "text")]
@@ -94,50 +94,50 @@ pub enum Output {
 }
 
 /// What the operator would find.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 #[command(next_help_heading = "Offline, what the operator would find")]
 pub struct Situation {
     /// Jobs that wait in the request queue
-    #[arg(long, value_name = "N", requires = "file")]
+    #[arg(long, value_name = "N")]
     pub backlog: Option<u64>,
     /// Workers that are ready or starting
-    #[arg(long, value_name = "N", requires = "file", value_parser = workers())]
+    #[arg(long, value_name = "N", value_parser = workers())]
     pub workers: Option<u32>,
     /// Of them, those that take jobs; the others were launched just now [default: all]
-    #[arg(long, value_name = "N", requires = "file", value_parser = workers())]
+    #[arg(long, value_name = "N", value_parser = workers())]
     pub ready: Option<u32>,
     /// Stopped workers
-    #[arg(long, value_name = "N", requires = "file", value_parser = workers())]
+    #[arg(long, value_name = "N", value_parser = workers())]
     pub stopped: Option<u32>,
     /// The number of workers wanted before [default: as many as there are]
-    #[arg(long, value_name = "N", requires = "file", value_parser = workers())]
+    #[arg(long, value_name = "N", value_parser = workers())]
     pub before: Option<u32>,
     /// Jobs that workers hold
-    #[arg(long, value_name = "N", requires = "file")]
+    #[arg(long, value_name = "N")]
     pub in_flight: Option<u64>,
     /// Jobs whose delay has not passed
-    #[arg(long, value_name = "N", requires = "file")]
+    #[arg(long, value_name = "N")]
     pub delayed: Option<u64>,
     /// How long the oldest job has waited, such as 20s
-    #[arg(long, value_name = "TIME", requires = "file", value_parser = span)]
+    #[arg(long, value_name = "TIME", value_parser = span)]
     pub oldest_age: Option<SignedDuration>,
     /// Jobs that arrive each second
-    #[arg(long, value_name = "RATE", requires = "file", value_parser = rate)]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
     pub arrivals: Option<f64>,
     /// Jobs that a worker does each second, as it measured [default: unmeasured, taken for 1]
-    #[arg(long, value_name = "RATE", requires = "file", value_parser = rate)]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
     pub rate: Option<f64>,
     /// From the launch of a worker until it is ready, such as 35s [default: unmeasured, taken for 30s]
-    #[arg(long, value_name = "TIME", requires = "file", value_parser = span)]
+    #[arg(long, value_name = "TIME", value_parser = span)]
     pub boot: Option<SignedDuration>,
     /// From the start of a stopped worker until it is ready [default: unmeasured, taken for 20s]
-    #[arg(long, value_name = "TIME", requires = "file", value_parser = span)]
+    #[arg(long, value_name = "TIME", value_parser = span)]
     pub boot_warm: Option<SignedDuration>,
     /// Samples of the queue that failed in a row: its depth is unknown
-    #[arg(long, value_name = "N", requires = "file", conflicts_with_all = ["backlog", "in_flight", "delayed"], value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["backlog", "in_flight", "delayed"], value_parser = clap::value_parser!(u32).range(1..))]
     pub failed_samples: Option<u32>,
     /// Where EC2 has no room for the next 3 minutes: `spot`, `on-demand`, an instance type or a subnet; may be repeated
-    #[arg(long, value_name = "WHERE", requires = "file")]
+    #[arg(long, value_name = "WHERE")]
     pub closed: Vec<String>,
 }
 

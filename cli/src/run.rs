@@ -32,6 +32,9 @@ async fn explain(args: ExplainArgs) -> Result<bool> {
     if let Some(file) = file {
         return from_file(&file, &situation, output);
     }
+    if situation != Situation::default() {
+        bail!("a situation such as --backlog is made up, offline: give the fleet as a file (-f FILE), not by name");
+    }
     let cluster = Cluster::connect(&cluster, false).await?;
     let fleets = cluster.list(name.as_deref()).await?;
     explained(&fleets, output, Timestamp::now())

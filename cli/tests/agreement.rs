@@ -56,7 +56,8 @@ fn fleets() -> impl Strategy<Value = ClassifierFleet> {
         Just("{scaleUp: {policies: [{type: Pods, value: 3, periodSeconds: 30}, {type: Percent, value: 100, periodSeconds: 15}]}}"),
         Just("{scaleUp: {selectPolicy: Disabled}, scaleDown: {tolerance: 0.3}}"),
     ];
-    let targets = prop_oneof![(1u32..60).prop_map(|n| format!("messagesPerWorker: {n}")), (1u32..300).prop_map(|n| format!("drainSeconds: {n}"))];
+    let targets =
+        prop_oneof![(1u32..60).prop_map(|n| format!("messagesPerWorker: {n}")), (1u32..300).prop_map(|n| format!("drainSeconds: {n}"))];
     (targets, behaviors, 0u32..5, 0u32..20, proptest::option::weighted(0.1, 0u32..30), any::<bool>()).prop_map(
         |(target, behavior, min, more, replicas, fallback)| {
             let replicas = replicas.map(|number| format!("\n    replicas: {number}")).unwrap_or_default();

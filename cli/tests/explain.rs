@@ -34,6 +34,7 @@ fn messages_per_worker_above_max_with_launches_under_way() {
         template_version: 2,
         offering: t3_small(false),
         requested_at: ago(7),
+        asked_at: None,
         answered,
         instance_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
     };
@@ -98,10 +99,8 @@ fn a_fallback_for_want_of_samples() {
     let fleet = decided(fleet, &Inputs { queue: None, failed_samples: 4, ..inputs(0, 1) });
     let message = "The queue imagenet-requests does not exist.";
     insta::assert_snapshot!(explained(&with(fleet, |status| {
-        status.conditions = vec![
-            condition("Ready", "False", "QueueNotSampled", message),
-            condition("ScalingActive", "False", "QueueNotSampled", message),
-        ];
+        status.conditions =
+            vec![condition("Ready", "False", "QueueNotSampled", message), condition("ScalingActive", "False", "QueueNotSampled", message)];
     })));
 }
 

@@ -1,5 +1,5 @@
 //! A fleet from a file is the fleet that the API server would store, or is refused as it would refuse it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
@@ -15,14 +15,14 @@ fn refusal(text: &str) -> String {
 
 /// (what is written, what is written instead, what must be said). What the end-to-end test has a real API server say.
 const TABLE: [(&str, &str, &str); 24] = [
-    ("name: imagenet\n", "name: imagenet-of-a-name-that-is-far-too-long-for-pods\n", "5:1: metadata.name must be 1 to 40"),
+    ("name: imagenet\n", "name: imagenet-of-a-name-that-is-far-too-long-for-pods\n", "fleet.yaml:2:1: metadata.name must be 1 to 40"),
     ("name: imagenet\n", "name: 4imagenet\n", "begin with a letter"),
     ("  name: imagenet\n", "  labels: {}\n", "fleet.yaml:4:1: metadata.name: required value"),
     ("classifierfleet.dev/v1alpha1", "classifierfleet.dev/v1", "apiVersion: must be classifierfleet.dev/v1alpha1"),
     ("min: 0", "min: 6", "fleet.yaml:12:3: spec.workers: min must not be above max: lower min or raise max"),
     ("min: 0", "min: -1", "fleet.yaml:13:5: spec.workers.min: should be greater than or equal to 0"),
     ("min: 0", "min: many", "spec.workers.min: must be of type integer, not string"),
-    ("max: 5", "max: null", "fleet.yaml:12:3: spec.workers.max: required value"),
+    ("max: 5", "max: null", "fleet.yaml:14:5: spec.workers.max: required value"),
     ("max: 5", "max: 1001", "spec.workers.max: should be less than or equal to 1000"),
     ("max: 5", "mx: 5", "spec.workers.mx: unknown field \"mx\"; did you mean \"max\"?"),
     ("imagenet-requests}", "imagenet requests}", "spec.queues.request: a queue name may have letters, digits, '-' and '_' only"),
@@ -38,7 +38,11 @@ const TABLE: [(&str, &str, &str); 24] = [
     ("messagesPerWorker: 10", "messagesPerWorker: 0", "messagesPerWorker: should be greater than or equal to 1"),
     ("messagesPerWorker: 10", "messagesPerWorker: 10, drainSeconds: 6", "give exactly one of messagesPerWorker and drainSeconds"),
     ("messagesPerWorker: 10", "messagesPerWorkers: 10", "did you mean \"messagesPerWorker\"?"),
-    ("    behavior:", "    fallback: {workers: 6, behavior: Sttic}\n    behavior:", "unsupported value \"Sttic\"; supported values: Static, CurrentReplicas"),
+    (
+        "    behavior:",
+        "    fallback: {workers: 6, behavior: Sttic}\n    behavior:",
+        "unsupported value \"Sttic\"; supported values: Static, CurrentReplicas",
+    ),
 ];
 
 #[test]
@@ -59,7 +63,7 @@ fn all_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
 #[test]
 fn bad_yaml_is_placed() {
     let refusal = refusal(&EXAMPLE.replace("    min: 0", "   - min: 0"));
-    assert!(refusal.starts_with("fleet.yaml:13:"), "{refusal}");
+    assert!(refusal.starts_with("fleet.yaml:14:5: "), "{refusal}");
 }
 
 #[test]
@@ -87,9 +91,30 @@ fn a_section_left_empty_has_its_defaults() {
 #[test]
 fn the_schema_says_nothing_that_is_not_checked() {
     const KNOWN: [&str; 24] = [
-        "type", "properties", "items", "required", "default", "description", "nullable", "enum", "format", "pattern", "minimum", "maximum", "minLength",
-        "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "additionalProperties", "x-kubernetes-validations",
-        "x-kubernetes-preserve-unknown-fields", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "title",
+        "type",
+        "properties",
+        "items",
+        "required",
+        "default",
+        "description",
+        "nullable",
+        "enum",
+        "format",
+        "pattern",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "minProperties",
+        "maxProperties",
+        "additionalProperties",
+        "x-kubernetes-validations",
+        "x-kubernetes-preserve-unknown-fields",
+        "x-kubernetes-list-type",
+        "x-kubernetes-list-map-keys",
+        "title",
     ];
     fn walk(schema: &Value, path: &str) {
         for (keyword, value) in schema.as_object().unwrap() {

@@ -115,6 +115,9 @@ pub struct LaunchIntent {
     pub offering: Offering,
     /// When it was written down.
     pub requested_at: Time,
+    /// When EC2 was last asked, written down before; none: when it was written down itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Time>,
     /// EC2 has answered.
     #[serde(default)]
     pub answered: bool,

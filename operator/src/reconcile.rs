@@ -16,7 +16,7 @@ use crate::clouds::{Cloud, NoRegion};
 use crate::context::Operator;
 use crate::observe::{Observation, Sample, Sources, observation, queue};
 use crate::pace::{is_busy, pause};
-use crate::prepare::{Fault, Needs, clean_up, gateway, image, prepare};
+use crate::prepare::{Fault, Needs, clean_up, gateway, image, prepare, renew};
 use crate::report;
 use crate::revision::Revision;
 
@@ -91,9 +91,9 @@ pub async fn reconcile(fleet: Arc<ClassifierFleet>, operator: Arc<Operator>) -> 
     result
 }
 
-async fn once(fleet: &ClassifierFleet, operator: &Operator) -> Result<Action, Error> {
-    let uid = fleet.uid().ok_or(Error::NoUid)?;
-    let fleet = operator.memory.with(&uid, |remembered| remembered.newest(fleet));
+async fn once(watched: &ClassifierFleet, operator: &Operator) -> Result<Action, Error> {
+    let (begun, uid) = (std::time::Instant::now(), watched.uid().ok_or(Error::NoUid)?);
+    let fleet = operator.memory.with(&uid, |remembered| remembered.newest(watched));
     let ours = fleet.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
     match (ours, fleet.meta().deletion_timestamp.is_some()) {
         (false, true) => return Ok(Action::await_change()),
@@ -120,7 +120,12 @@ async fn once(fleet: &ClassifierFleet, operator: &Operator) -> Result<Action, Er
     }
     report::report(operator, &uid, outcome, &revision, needs.as_ref(), &observation, &plan, now).await?;
     operator.memory.with(&uid, |remembered| remembered.failures = 0);
-    Ok(Action::requeue(if go_on { Duration::ZERO } else { pause }))
+    if go_on {
+        return Ok(Action::requeue(Duration::ZERO));
+    }
+    renew(operator, &cloud, watched, &uid, &revision, now).await;
+    // From beginning to beginning, as far as that leaves time for others.
+    Ok(Action::requeue(pause.saturating_sub(begun.elapsed()).max(pause / 2)))
 }
 
 /// What workers are made from. While the image is not known, workers stay what they are.

@@ -39,7 +39,7 @@ impl Census {
             ready: number(&|instance| instance.is_active() && instance.ready),
             booting: number(&|instance| instance.is_active() && !instance.ready),
             coming: observed.intents.iter().map(|intent| coming(intent, inventory, now)).sum(),
-            draining: number(&|instance| instance.is_live() && instance.draining_since.is_some()),
+            draining: number(&|instance| instance.is_live() && !instance.is_active() && !being_started(instance)),
             outdated: number(&|instance| instance.is_live() && instance.revision != fleet.revision),
             stopping: number(&|instance| instance.state == State::Stopping && !being_started(instance)),
             stopped: number(&|instance| instance.state == State::Stopped && !being_started(instance)),
@@ -90,7 +90,7 @@ pub(crate) fn is_being_started(observed: &Observed, instance: &Instance, now: Ti
 
 /// What EC2 has answered and never shows is gone; what it has not answered is never dropped on a guess.
 fn counts(intent: &Intent, now: Timestamp) -> bool {
-    !intent.answered || now.duration_since(intent.requested_at) <= UNLISTED_GONE
+    !intent.answered || now.duration_since(intent.asked_at) <= UNLISTED_GONE
 }
 
 /// Ids that EC2 answered a launch with and that the inventory has not shown.

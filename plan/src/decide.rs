@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::census::{coming, count, unlisted};
+use crate::census::{coming, count, is_being_started, unlisted};
 use crate::desired::{Desired, desired, limited};
 use crate::pool::to_prepare;
 use crate::rollout::Rolling;
@@ -79,7 +79,7 @@ struct Acting<'a> {
 
 impl<'a> Acting<'a> {
     fn new(fleet: &'a Fleet, observed: &'a Observed, inventory: &'a Inventory, plan: &Plan, now: Timestamp) -> Self {
-        let given_up = |instance: &&Instance| overdue(fleet, instance, inventory.at, now).is_some();
+        let given_up = |instance: &&Instance| overdue(fleet, instance, inventory.at).is_some();
         let active = inventory.instances.iter().filter(|instance| instance.is_active());
         let (never_ready, active): (Vec<&Instance>, Vec<&Instance>) = active.partition(given_up);
         let rolling = Rolling::of(fleet, observed, inventory, &active, &never_ready, now);
@@ -101,8 +101,8 @@ impl<'a> Acting<'a> {
 
     fn act(&self, plan: &mut Plan, floor: u32) {
         plan.settle = settled(&self.observed.intents, self.inventory, self.now);
-        let instances = self.inventory.instances.iter();
-        plan.terminate = instances.filter_map(|instance| overdue(self.fleet, instance, self.inventory.at, self.now)).collect();
+        let instances = self.inventory.instances.iter().filter(|instance| !is_being_started(self.observed, instance, self.now));
+        plan.terminate = instances.filter_map(|instance| overdue(self.fleet, instance, self.inventory.at)).collect();
         self.remove(plan);
         self.guard(plan);
         self.add(plan);
@@ -202,10 +202,18 @@ impl<'a> Acting<'a> {
         if let Some(reason) = &self.observed.launch_blocked {
             return plan.steps.push(reason.clone());
         }
-        self.get(plan, Wanted { workers, for_pool, warm_is_sooner: plan.inputs.warm_is_sooner() });
+        let warm_is_sooner = plan.inputs.warm_is_sooner();
+        self.get(plan, Wanted { workers, for_pool, warm_is_sooner, on_demand: self.on_demand() });
         if workers < wanted {
             self.say_what_waits(plan, wanted - workers);
         }
+    }
+
+    /// On-demand workers that are there or on their way.
+    fn on_demand(&self) -> u32 {
+        let there = count(self.active.iter().filter(|instance| !instance.offering.spot).count());
+        let intents = self.observed.intents.iter().filter(|intent| !intent.offering.spot);
+        there + intents.map(|intent| coming(intent, Some(self.inventory), self.now)).sum::<u32>()
     }
 
     fn get(&self, plan: &mut Plan, wanted: Wanted) {
@@ -236,11 +244,12 @@ impl<'a> Acting<'a> {
         plan.steps.push(format!("{waiting} more must wait: {why}."));
     }
 
-    /// Stopped workers that are not kept. A fleet that is being deleted keeps none, also none that is being started.
+    /// Stopped workers that are not kept, and not being started: the list may be older than their start.
     fn tidy_pool(&self, plan: &mut Plan) {
         let starting = plan.start.iter().flat_map(|start| &start.ids);
-        let intents = self.observed.intents.iter().filter(|intent| intent.action == Action::Start && !self.fleet.deleting);
-        let started: HashSet<&str> = starting.chain(intents.flat_map(|intent| &intent.instance_ids)).map(String::as_str).collect();
+        let listed = self.inventory.instances.iter();
+        let unseen = listed.filter(|instance| is_being_started(self.observed, instance, self.now)).map(|instance| &instance.id);
+        let started: HashSet<&str> = starting.chain(unseen).map(String::as_str).collect();
         plan.terminate.extend(surplus_stopped(self.fleet, self.inventory, &started, self.now));
     }
 
@@ -258,7 +267,7 @@ impl<'a> Acting<'a> {
 /// Intents that have served: EC2 lists all they launched, and every operator's inventory is younger than they are.
 fn settled(intents: &[Intent], inventory: &Inventory, now: Timestamp) -> Vec<String> {
     let served = |intent: &&Intent| {
-        let age: SignedDuration = now.duration_since(intent.requested_at);
+        let age: SignedDuration = now.duration_since(intent.asked_at);
         let seen = match intent.action {
             Action::Launch => unlisted(intent, Some(inventory)).next().is_none(),
             Action::Start => coming(intent, Some(inventory), now) == 0,

@@ -104,6 +104,25 @@ impl Inputs {
             jobs_per_second,
             measured: rate.is_some(),
         }
+        .rounded()
+    }
+
+    /// As the status shows them, tenths of a second and thousandths of a job a second: what is decided from is what is shown.
+    fn rounded(mut self) -> Self {
+        let tenths =
+            |time: SignedDuration| SignedDuration::from_millis(i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 1000) / 100 * 100);
+        let thousandths = |rate: f64| (rate * 1000.0).round() / 1000.0;
+        self.oldest_age = self.oldest_age.map(tenths);
+        (self.boot_cold, self.boot_warm) = (tenths(self.boot_cold), tenths(self.boot_warm));
+        self.arrivals_per_second = thousandths(self.arrivals_per_second);
+        self.jobs_per_second = thousandths(self.jobs_per_second);
+        for change in &mut self.changes {
+            change.ago = tenths(change.ago);
+        }
+        for group in &mut self.workers {
+            (group.ready_in, group.jobs_per_second) = (tenths(group.ready_in), thousandths(group.jobs_per_second));
+        }
+        self
     }
 
     /// A stopped worker is ready no later than a new one.
@@ -165,7 +184,7 @@ impl Boots {
 
     fn coming(&self, observed: &Observed, intent: &Intent, rate: f64) -> Group {
         let workers = coming(intent, observed.inventory.as_ref(), self.now);
-        Group { workers, ready_in: self.left(intent.action == Action::Start, intent.requested_at), jobs_per_second: rate }
+        Group { workers, ready_in: self.left(intent.action == Action::Start, intent.asked_at), jobs_per_second: rate }
     }
 }
 

@@ -27,11 +27,11 @@ pub use outcome::{Alarm, Launch, LimitedBy, Plan, Reason, Start, Termination};
 
 use jiff::SignedDuration;
 
-/// An intent is kept this long after it was written, though EC2 has listed all it launched: a second operator whose
+/// An intent is kept this long after EC2 was last asked, though EC2 has listed all it launched: a second operator whose
 /// inventory is older than the launch must still count it. Longer than [`STALE_AFTER`] with room for slow calls.
 pub const INTENT_KEPT: SignedDuration = SignedDuration::from_secs(120);
 
-/// What EC2 said it launched and has not listed after this long is taken for gone. EC2's lists lag by seconds.
+/// What EC2 said it launched and has not listed this long after it was asked is taken for gone. EC2's lists lag by seconds.
 pub const UNLISTED_GONE: SignedDuration = SignedDuration::from_mins(15);
 
 /// An inventory older than this decides nothing: no launch, no removal.

@@ -117,6 +117,9 @@ pub struct Intent {
     pub revision: String,
     /// When it was written down.
     pub requested_at: Timestamp,
+    /// When EC2 was last asked and may have done it, written down before it was: later than `requested_at` when an operator
+    /// came back to it. Lists show what EC2 did some time after this.
+    pub asked_at: Timestamp,
     /// EC2's answer was written down.
     pub answered: bool,
     /// What EC2 launched, once it has answered; what it was to start.
@@ -211,11 +214,11 @@ impl Instance {
 }
 
 impl Intent {
-    /// A start of `instance` that EC2's list does not show yet: it lists the instance as it was before. EC2 tells times of
-    /// launches in whole seconds; one that was told to drain since has been started, and has stopped again.
+    /// A start of `instance` that EC2's list does not show yet: it lists the instance as it was before, stopped or on its way
+    /// there. EC2 tells times of launches in whole seconds; one that was told to drain since has been started, and leaves again.
     pub(crate) fn starts_unseen(&self, instance: &Instance) -> bool {
-        let off = matches!(instance.state, State::Stopped | State::Stopping);
+        let left = matches!(instance.state, State::Stopped | State::Stopping) || (instance.is_live() && !instance.is_active());
         let before = instance.launched_at.as_second() < self.requested_at.as_second() && instance.stopped_since <= self.requested_at;
-        self.action == Action::Start && off && before && self.instance_ids.contains(&instance.id)
+        self.action == Action::Start && left && before && self.instance_ids.contains(&instance.id)
     }
 }

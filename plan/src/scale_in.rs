@@ -41,14 +41,14 @@ pub(crate) fn is_paid_for(instance: &Instance, now: Timestamp) -> bool {
     now.duration_since(instance.launched_at) < PAID_MINUTE
 }
 
-/// An instance that has had its time. One that is ready and not draining never has. A worker is given up only when it was
-/// not ready on a list that is younger than its time: an older list does not know.
-pub(crate) fn overdue(fleet: &Fleet, instance: &Instance, listed: Timestamp, now: Timestamp) -> Option<Termination> {
+/// An instance that has had its time by `listed`, when EC2 was asked: an older list does not know whether it is ready by now,
+/// or has left and come again. One that is ready and not draining never has.
+pub(crate) fn overdue(fleet: &Fleet, instance: &Instance, listed: Timestamp) -> Option<Termination> {
     if !instance.is_live() {
         return None;
     }
     let reason = match instance.draining_since {
-        Some(since) if now.duration_since(since) > fleet.drain_timeout => Reason::DrainDeadline,
+        Some(since) if listed.duration_since(since) > fleet.drain_timeout => Reason::DrainDeadline,
         None if !instance.ready && listed.duration_since(instance.launched_at) > fleet.boot_timeout => Reason::BootTimeout,
         _ => return None,
     };

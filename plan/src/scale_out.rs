@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::census::{coming, count};
+use crate::census::count;
 use crate::inputs::startable;
 use crate::{Closed, Fleet, Instance, Launch, Observed, Offering, Start};
 
@@ -15,6 +15,8 @@ pub(crate) struct Wanted {
     pub(crate) for_pool: u32,
     /// A stopped worker is ready no later than a new one.
     pub(crate) warm_is_sooner: bool,
+    /// On-demand workers that are there or on their way.
+    pub(crate) on_demand: u32,
 }
 
 /// How workers are got.
@@ -22,6 +24,7 @@ pub(crate) struct Sources<'a> {
     fleet: &'a Fleet,
     observed: &'a Observed,
     now: Timestamp,
+    on_demand: u32,
     pub(crate) start: Vec<Start>,
     pub(crate) launch: Vec<Launch>,
     /// So many cannot be got now.
@@ -32,8 +35,8 @@ pub(crate) struct Sources<'a> {
 
 /// How to get the workers that are wanted.
 pub(crate) fn sources<'a>(fleet: &'a Fleet, observed: &'a Observed, wanted: Wanted, now: Timestamp) -> Sources<'a> {
-    let Wanted { workers, for_pool, warm_is_sooner } = wanted;
-    let mut sources = Sources { fleet, observed, now, start: Vec::new(), launch: Vec::new(), missing: workers, opens_at: None };
+    let Wanted { workers, for_pool, warm_is_sooner, on_demand } = wanted;
+    let mut sources = Sources { fleet, observed, now, on_demand, start: Vec::new(), launch: Vec::new(), missing: workers, opens_at: None };
     let stopped = startable(fleet, observed, now);
     if warm_is_sooner {
         sources.start(&stopped);
@@ -67,7 +70,9 @@ impl Sources<'_> {
 
     /// New workers: on-demand ones as far as there must be such, the others in the order of the offerings.
     fn launch(&mut self) {
-        let base = self.fleet.on_demand_base.saturating_sub(self.on_demand());
+        // Stopped ones are on-demand.
+        let started = count(self.start.iter().map(|start| start.ids.len()).sum());
+        let base = self.fleet.on_demand_base.saturating_sub(self.on_demand + started);
         self.take(|offering| !offering.spot, base);
         self.take(|_| true, u32::MAX);
     }
@@ -114,15 +119,5 @@ impl Sources<'_> {
         let started = self.start.iter().filter(|start| start.offering == *offering).map(|start| start.ids.len()).sum();
         let launched: u32 = self.launch.iter().filter(|launch| launch.offering == *offering).map(|launch| launch.count).sum();
         launched + count(started)
-    }
-
-    /// On-demand workers that are there or on their way. Stopped ones are on-demand too.
-    fn on_demand(&self) -> u32 {
-        let inventory = self.observed.inventory.as_ref();
-        let instances = inventory.into_iter().flat_map(|inventory| &inventory.instances);
-        let there = count(instances.filter(|instance| instance.is_active() && !instance.offering.spot).count());
-        let intents = self.observed.intents.iter().filter(|intent| !intent.offering.spot);
-        let started = count(self.start.iter().map(|start| start.ids.len()).sum());
-        there + started + intents.map(|intent| coming(intent, inventory, self.now)).sum::<u32>()
     }
 }

@@ -88,10 +88,9 @@ impl Explanation {
 /// What the limit means and what can be done, for people.
 fn limit_meaning(limit: &str, fleet: &ClassifierFleet) -> String {
     let is = |other: LimitedBy| limit == other.to_string();
-    let (min, max) = (fleet.spec.workers.min, fleet.spec.workers.max);
     match () {
-        () if is(LimitedBy::Max) => format!("More workers are wanted than workers.max {max} allows. Raise it for more, and EC2's bill with it."),
-        () if is(LimitedBy::Min) => format!("Fewer workers would do, but workers.min keeps {min}."),
+        () if is(LimitedBy::Max) => "More workers are wanted than workers.max allows. Raise it for more, and EC2's bill with it.".to_owned(),
+        () if is(LimitedBy::Min) => "Fewer workers would do, but workers.min keeps more.".to_owned(),
         () if is(LimitedBy::ScaleUpPolicy) => "scaling.behavior.scaleUp lets the number rise no faster.".to_owned(),
         () if is(LimitedBy::ScaleDownPolicy) => "scaling.behavior.scaleDown lets the number fall no faster.".to_owned(),
         () if is(LimitedBy::BootTime) => {

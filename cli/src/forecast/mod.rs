@@ -142,7 +142,7 @@ fn observed(fleet: &Fleet, situation: &Situation, now: Timestamp) -> Result<Obse
         arrivals_per_second: arrivals.unwrap_or(0.0),
         inventory: Some(Inventory { at: now, instances: instances.chain(stopped).collect() }),
         // As if that number had been wanted until now.
-        history: vec![Recommendation { at: now - SignedDuration::from_secs(1), workers: before }],
+        history: vec![Recommendation { at: now, workers: before }],
         desired: before,
         closed: closed_offerings(fleet, closed, now)?,
         learned: Learned { boot_cold: *boot, boot_warm: *boot_warm, jobs_per_second: *rate },

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
 use crds::ClassifierFleet;
 use futures::StreamExt as _;
 use kube::runtime::reflector::{self, Store};
@@ -16,8 +16,10 @@ use super::view::{View, peak, table};
 use crate::cluster::Cluster;
 use crate::paint::{Paint, Tone};
 
-/// Ages and the clock move at this pace, if nothing else does.
-const REDRAW: Duration = Duration::from_secs(1);
+/// Changes are seen this soon, however many there are at once.
+const TICK: Duration = Duration::from_millis(200);
+/// The clock moves every so many ticks, if nothing else does.
+const CLOCK: u32 = 5;
 
 /// Shows the fleets until the user has seen enough.
 pub(super) async fn watch(cluster: &Cluster, name: Option<&str>) -> Result<()> {
@@ -26,19 +28,28 @@ pub(super) async fn watch(cluster: &Cluster, name: Option<&str>) -> Result<()> {
     let events = watcher(cluster.fleets(), config).default_backoff().reflect(writer);
     let mut events = pin!(events);
     let mut signals = Signals::new()?;
-    let mut tick = tokio::time::interval(REDRAW);
+    let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut picture = Picture { cluster, store, screen: Screen::enter()?, peak: 0, trouble: None };
+    let mut picture = Picture { cluster, store, screen: Screen::enter()?, peak: 0, listed: false, trouble: None };
+    let (mut changed, mut ticks) = (true, 0_u32);
     loop {
         tokio::select! {
-            event = events.next() => match event {
-                Some(event) => picture.trouble = event.err().map(|error| trouble(cluster, error)),
-                None => bail!("the watch has ended"),
+            event = events.next() => {
+                picture.take(event.context("the watch has ended")?);
+                changed = true;
+            }
+            _ = tick.tick() => {
+                ticks = ticks.wrapping_add(1);
+                if changed || ticks.is_multiple_of(CLOCK) {
+                    picture.draw()?;
+                    changed = false;
+                }
+            }
+            resized = signals.next() => match resized {
+                true => changed = true,
+                false => return Ok(()),
             },
-            _ = tick.tick() => {}
-            resized = signals.next() => if !resized { return Ok(()) },
         }
-        picture.draw()?;
     }
 }
 
@@ -76,16 +87,23 @@ struct Picture<'a> {
     store: Store<ClassifierFleet>,
     screen: Screen,
     peak: i64,
+    /// All fleets are known: none means none.
+    listed: bool,
     trouble: Option<String>,
 }
 
 impl Picture<'_> {
+    fn take(&mut self, event: Result<watcher::Event<ClassifierFleet>, watcher::Error>) {
+        self.listed |= matches!(event, Ok(watcher::Event::InitDone));
+        self.trouble = event.err().map(|error| trouble(self.cluster, error));
+    }
+
     fn draw(&mut self) -> std::io::Result<()> {
         let (width, height) = size();
+        let paint = Paint::for_stdout();
         let fleets = self.store.state();
         let fleets: Vec<&ClassifierFleet> = fleets.iter().map(AsRef::as_ref).collect();
         self.peak = self.peak.max(peak(&fleets));
-        let paint = Paint::for_stdout();
         let view = View { width: Some(width), namespaces: self.cluster.namespace.is_none(), peak: self.peak, paint };
         let place =
             self.cluster.namespace.as_deref().map_or_else(|| "all namespaces".to_owned(), |namespace| format!("namespace {namespace}"));
@@ -96,10 +114,11 @@ impl Picture<'_> {
             lines.push(paint.paint(Tone::Bad, &crate::words::cut(trouble, width)));
         }
         match fleets.is_empty() {
-            true => lines.push("There is no fleet here.".to_owned()),
+            true if self.listed => lines.push("There is no fleet here.".to_owned()),
+            true => {}
             false => lines.extend(table(&fleets, &view)),
         }
-        self.screen.draw(&lines, height)
+        self.screen.draw(&lines, (width, height))
     }
 }
 

@@ -6,6 +6,8 @@ use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::execute;
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen};
 
+use crate::words::cut;
+
 /// The alternate screen, while this lives.
 pub(super) struct Screen;
 
@@ -16,7 +18,7 @@ impl Screen {
     }
 
     /// Draws `lines` in place, as many as fit: line by line over what was there, so that nothing flickers.
-    pub(super) fn draw(&self, lines: &[String], height: usize) -> io::Result<()> {
+    pub(super) fn draw(&self, lines: &[String], (width, height): (usize, usize)) -> io::Result<()> {
         let mut out = io::stdout().lock();
         execute!(out, BeginSynchronizedUpdate, MoveTo(0, 0))?;
         let shown = if lines.len() > height { height.saturating_sub(1) } else { lines.len() };
@@ -25,7 +27,8 @@ impl Screen {
             execute!(out, Clear(ClearType::UntilNewLine))?;
         }
         if shown < lines.len() {
-            write!(out, "\r\n… {} more lines: enlarge the terminal, or name a fleet", lines.len() - shown)?;
+            let more = format!("… {} more lines: enlarge the terminal, or name a fleet", lines.len() - shown);
+            write!(out, "\r\n{}", cut(&more, width))?;
         }
         execute!(out, Clear(ClearType::FromCursorDown), EndSynchronizedUpdate)
     }

@@ -50,10 +50,12 @@ pub fn table(fleets: &[&ClassifierFleet], view: &View) -> Vec<String> {
 }
 
 fn width(at: usize, rows: &[Vec<Cell>]) -> usize {
+    let widest = |least: usize| rows.iter().map(|row| row[at].text.width()).max().unwrap_or(0).max(least);
     match ALL[at] {
-        // Else all columns behind it would move as it grows.
+        // Else all columns behind them would move with each change.
         Column::Bar => bar::WIDTH,
-        column => rows.iter().map(|row| row[at].text.width()).chain([column.title().len()]).max().unwrap_or(0),
+        Column::State => widest("ScalingDown".len()),
+        column => widest(column.title().len()),
     }
 }
 
@@ -85,7 +87,7 @@ fn line<'a>(shown: &[usize], widths: &[usize], view: &View, cell: impl Fn(usize)
         let (text, tone) = cell(*at);
         let room = view.width.map_or(usize::MAX, |width| width.saturating_sub(used));
         let text = cut(text, room);
-        let pad = " ".repeat(widths[*at].saturating_sub(text.width()).min(room));
+        let pad = " ".repeat(widths[*at].min(room).saturating_sub(text.width()));
         let painted = view.paint.paint(tone, &text);
         line += &if ALL[*at].is_number() { pad + &painted } else { painted + &pad };
         used += widths[*at] + 2;

@@ -55,12 +55,8 @@ pub fn inputs(visible: u64, before: u32) -> Inputs {
 /// `fleet` with the decision that its settings make of `inputs`, and the status that goes with it.
 pub fn decided(mut fleet: ClassifierFleet, inputs: &Inputs) -> ClassifierFleet {
     let plan::Desired { workers, limited_by, steps, .. } = plan::desired(&fleet.settings("1-4f2a9c"), inputs);
-    let decision = Decision {
-        at: ago(12),
-        inputs: crds::DecisionInputs::of(inputs),
-        steps,
-        limited_by: limited_by.map(|limit| limit.to_string()),
-    };
+    let decision =
+        Decision { at: ago(12), inputs: crds::DecisionInputs::of(inputs), steps, limited_by: limited_by.map(|limit| limit.to_string()) };
     let (desired, ready) = (i32::try_from(workers).unwrap(), i32::try_from(inputs.before).unwrap());
     fleet.status = Some(ClassifierFleetStatus {
         observed_generation: fleet.metadata.generation,

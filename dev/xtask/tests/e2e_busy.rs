@@ -125,10 +125,8 @@ async fn a_busy_worker_is_never_killed() {
             worker(&stack, name).await["tags"]["classifierfleet:intent"] == "drain"
         })
         .await;
-        until(&format!("the job of {name} is done, {tags}"), async || {
-            s3.head_object().bucket(BUCKETS[1]).key(key).send().await.is_ok()
-        })
-        .await;
+        until(&format!("the job of {name} is done, {tags}"), async || s3.head_object().bucket(BUCKETS[1]).key(key).send().await.is_ok())
+            .await;
     }
     for name in DISTURBANCES {
         until(&format!("the worker of {name} is gone"), async || worker(&stack, name).await["state"] == "terminated").await;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use kube::api::PostParams;
-use plan::{INTENT_KEPT, Inventory, Offering, Plan};
+use plan::{INTENT_KEPT, Inventory, Offering, Plan, STALE_AFTER};
 use uuid::Uuid;
 
 use super::ask::{self, look_up};
@@ -38,6 +38,7 @@ pub fn intents(revision: &Revision, template_version: i64, plan: &Plan, now: Tim
         template_version,
         offering: offerings::to_api(offering),
         requested_at: Time(now),
+        asked_at: None,
         answered: false,
         instance_ids,
     };
@@ -52,13 +53,34 @@ pub async fn write_down(operator: &Operator, outcome: &mut Outcome, intents: Vec
     if intents.is_empty() {
         return Ok(());
     }
-    let mut fleet = outcome.fleet.clone();
     let all: Vec<LaunchIntent> = outcome.intents.iter().cloned().chain(intents).collect();
+    write(operator, outcome, all).await
+}
+
+async fn write(operator: &Operator, outcome: &mut Outcome, all: Vec<LaunchIntent>) -> Result<(), Error> {
+    let mut fleet = outcome.fleet.clone();
     fleet.status.get_or_insert_default().launches.clone_from(&all);
     let written = operator.api(&fleet).replace_status(&fleet.name_any(), &PostParams::default(), &fleet).await;
     outcome.fleet = written.map_err(Error::Intent)?;
     outcome.intents = all;
     Ok(())
+}
+
+/// Writes down that EC2 is asked again, for intents without an answer that were last asked for a while ago: an operator that comes
+/// back to an old one may launch only now, and lists show that some time from now, not from when it was requested.
+pub(super) async fn renew(acting: &Acting<'_>, outcome: &mut Outcome) -> Result<(), Error> {
+    let now = acting.now;
+    let is_old = |intent: &LaunchIntent| {
+        let asked = intent.asked_at.as_ref().unwrap_or(&intent.requested_at).0;
+        !intent.answered && now.duration_since(asked) > STALE_AFTER
+    };
+    if outcome.fleet.metadata.deletion_timestamp.is_some() || !outcome.intents.iter().any(is_old) {
+        return Ok(());
+    }
+    for intent in outcome.intents.iter_mut().filter(|intent| is_old(intent)) {
+        intent.asked_at = Some(Time(now));
+    }
+    write(acting.operator, outcome, outcome.intents.clone()).await
 }
 
 /// Asks EC2 for each intent that has no answer yet.
@@ -149,5 +171,5 @@ pub(super) fn wanted(intent: &LaunchIntent) -> usize {
 
 /// Whether EC2's lists must show by now what became of the intent.
 pub(super) fn is_old(intent: &LaunchIntent, now: Timestamp) -> bool {
-    now.duration_since(intent.requested_at.0) > INTENT_KEPT
+    now.duration_since(intent.asked_at.as_ref().unwrap_or(&intent.requested_at).0) > INTENT_KEPT
 }

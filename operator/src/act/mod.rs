@@ -97,6 +97,7 @@ pub async fn act(
         let intents = launch::intents(revision, version, plan, now);
         launch::write_down(operator, &mut outcome, intents).await?;
     }
+    launch::renew(&acting, &mut outcome).await?;
     launch::pursue(&acting, &mut outcome, observation.observed.inventory.as_ref()).await;
     remove::drain(&acting, &mut outcome, &plan.drain).await?;
     remove::keep(&acting, &plan.keep).await?;

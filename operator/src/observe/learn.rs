@@ -33,7 +33,7 @@ pub fn boots(
             let status = offerings::entry(offerings, &offering(instance, default_subnet));
             let boots = status.boot_seconds.get_or_insert_default();
             let average = if is_warm(instance) { &mut boots.warm } else { &mut boots.cold };
-            *average = Some(average.map_or(seconds, |before| tenths(before + WEIGHT * (seconds - before))));
+            *average = Some(average.map_or(tenths(seconds), |before| tenths(before + WEIGHT * (seconds - before))));
         }
     }
 }

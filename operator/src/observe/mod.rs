@@ -70,7 +70,8 @@ pub fn observation(
             queue: depth,
             failed_samples: remembered.failed_samples.as_ref().map_or(0, |failed| failed.count),
             waiting,
-            arrivals_per_second: remembered.arrivals.per_second,
+            // As the status shows it: the number must be the same when it is computed again from there.
+            arrivals_per_second: (remembered.arrivals.per_second * 1000.0).round() / 1000.0,
             inventory: snapshot.map(|snapshot| Inventory {
                 at: snapshot.at,
                 instances: listed.iter().map(|it| instances::read(it, default_subnet, remembered.told.get(&it.id))).collect(),
@@ -139,6 +140,7 @@ fn intent(intent: &LaunchIntent) -> Intent {
         offering: offerings::to_plan(&intent.offering),
         revision: intent.revision.clone(),
         requested_at: intent.requested_at.0,
+        asked_at: intent.asked_at.as_ref().unwrap_or(&intent.requested_at).0,
         answered: intent.answered,
         instance_ids: intent.instance_ids.clone(),
     }

@@ -86,6 +86,10 @@ impl Needs {
         self.revision == revision.name() && now.duration_since(self.at) < kept
     }
 
+    fn were_well(&self, revision: &Revision) -> bool {
+        self.failures == 0 && self.revision == revision.name()
+    }
+
     /// Counts on from `before` if anything failed.
     fn counted(self, before: u32) -> Self {
         let failed = self.no_launch().is_some() || self.queues.is_err() || self.buckets.is_err() || self.gateway.is_err();
@@ -114,16 +118,39 @@ fn spread(uid: &str) -> SignedDuration {
     SignedDuration::from_secs((hasher.finish() % SPREAD_SECONDS).cast_signed())
 }
 
-/// Makes what the fleet needs, unless that was done a moment ago.
+/// What the fleet needs, made unless it is known. What was well is not looked at again here, however long ago that was: no
+/// launch shall wait for that, see [`renew`].
 pub async fn prepare(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, uid: &str, revision: &Revision, now: Timestamp) -> Needs {
-    let generation = fleet.metadata.generation;
-    let (before, disturbed) = operator.memory.with(uid, |remembered| (remembered.needs.clone(), remembered.disturbed));
-    let before = before.filter(|needs| needs.generation == generation);
-    let (failures, known) = match before {
-        Some(needs) if needs.hold(uid, revision, now) => return needs,
-        Some(needs) => (needs.failures, needs.known),
-        None => (0, Known::default()),
-    };
+    match known(operator, fleet, uid) {
+        Some(needs) if needs.hold(uid, revision, now) || needs.were_well(revision) => needs,
+        before => make(operator, cloud, fleet, uid, revision, before, now).await,
+    }
+}
+
+/// Looks again at what the fleet needs and puts it right, if it is time.
+pub async fn renew(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, uid: &str, revision: &Revision, now: Timestamp) {
+    let due = known(operator, fleet, uid).filter(|needs| !needs.hold(uid, revision, now));
+    if due.is_some() {
+        make(operator, cloud, fleet, uid, revision, due, now).await;
+    }
+}
+
+fn known(operator: &Operator, fleet: &ClassifierFleet, uid: &str) -> Option<Needs> {
+    let needs = operator.memory.with(uid, |remembered| remembered.needs.clone());
+    needs.filter(|needs| needs.generation == fleet.metadata.generation)
+}
+
+async fn make(
+    operator: &Operator,
+    cloud: &Cloud,
+    fleet: &ClassifierFleet,
+    uid: &str,
+    revision: &Revision,
+    before: Option<Needs>,
+    now: Timestamp,
+) -> Needs {
+    let disturbed = operator.memory.with(uid, |remembered| remembered.disturbed);
+    let (failures, known) = before.map(|needs| (needs.failures, needs.known)).unwrap_or_default();
     let needs = afresh(operator, cloud, fleet, revision, known, now).await.counted(failures);
     operator.memory.with(uid, |remembered| remembered.needs = Some(needs.clone()).filter(|_| remembered.disturbed == disturbed));
     needs

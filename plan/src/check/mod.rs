@@ -155,9 +155,8 @@ impl Check<'_> {
 
     fn intents(&mut self) {
         let find = |token: &String| self.observed.intents.iter().find(|intent| intent.token == *token);
-        let served = |token: &String| {
-            find(token).is_some_and(|intent| intent.answered && self.now.duration_since(intent.requested_at) > INTENT_KEPT)
-        };
+        let served =
+            |token: &String| find(token).is_some_and(|intent| intent.answered && self.now.duration_since(intent.asked_at) > INTENT_KEPT);
         let settled = self.plan.settle.iter().all(served);
         let open = self.plan.pursue.iter().all(|token| find(token).is_some_and(|intent| !intent.answered));
         let all = self.observed.intents.iter().filter(|intent| !intent.answered).all(|intent| self.plan.pursue.contains(&intent.token));

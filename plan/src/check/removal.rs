@@ -2,7 +2,7 @@
 
 use super::{Check, are_distinct, number};
 use crate::rollout::is_stalled;
-use crate::{Instance, PAID_MINUTE, Reason, State, Termination};
+use crate::{Action, Instance, PAID_MINUTE, Reason, State, Termination};
 
 impl Check<'_> {
     pub(super) fn removals(&mut self) {
@@ -19,7 +19,10 @@ impl Check<'_> {
         self.paid_minute();
         self.pool();
         let goes = |it: &&Instance| plan.drain.contains(&it.id) || terminated.contains(&&it.id);
-        let there = |it: &&Instance| it.is_active() || it.state == State::Stopped;
+        let named = |it: &Instance| {
+            self.observed.intents.iter().any(|intent| intent.action == Action::Start && intent.instance_ids.contains(&it.id))
+        };
+        let there = |it: &&Instance| it.is_active() || (it.state == State::Stopped && !named(it));
         let all_go = self.instances.iter().filter(there).all(|instance| goes(&instance));
         self.require(!self.fleet.deleting || !self.is_fresh() || all_go, "all instances of a deleted fleet go");
     }
@@ -32,15 +35,17 @@ impl Check<'_> {
             && !instance.offering.spot
             && instance.revision == fleet.revision
             && fleet.offerings.contains(&instance.offering);
-        let being_started = self.observed.intents.iter().any(|intent| intent.starts_unseen(instance));
+        let being_started = self.observed.intents.iter().any(|intent| !intent.answered && intent.starts_unseen(instance));
         match reason {
             Reason::DrainDeadline => {
-                instance.is_live() && instance.draining_since.is_some_and(|since| now.duration_since(since) > fleet.drain_timeout)
+                !being_started
+                    && instance.is_live()
+                    && instance.draining_since.is_some_and(|since| inventory.at.duration_since(since) > fleet.drain_timeout)
             }
             Reason::BootTimeout => {
                 instance.is_active() && !instance.ready && inventory.at.duration_since(instance.launched_at) > fleet.boot_timeout
             }
-            Reason::Deleting => stopped && fleet.deleting,
+            Reason::Deleting => stopped && !being_started && fleet.deleting,
             Reason::NotReusable => stopped && !being_started && !can_be_used,
             Reason::PoolFull => stopped && !being_started && can_be_used,
             Reason::PoolIdle => stopped && !being_started && now.duration_since(instance.stopped_since) > fleet.pool.idle,

@@ -16,12 +16,14 @@ pub struct Deadline {
     pub sentence: String,
 }
 
-/// Workers that are alike and are or could be there: how many, in how many seconds they take jobs, how many jobs each does a second.
+/// Workers that are alike: how many, in how many seconds they take jobs, how many jobs each does a second.
 #[derive(Debug, Clone, Copy)]
 struct Alike {
     workers: u32,
     ready_in: f64,
     rate: f64,
+    /// They would have to be started or launched.
+    new: bool,
 }
 
 /// What there is to do: jobs now, and jobs a second from now on.
@@ -69,53 +71,87 @@ fn in_order(inputs: &Inputs) -> Vec<Alike> {
         workers: group.workers,
         ready_in: group.ready_in.as_secs_f64(),
         rate: group.jobs_per_second,
+        new: false,
     });
-    let further = |workers, boot: SignedDuration| Alike { workers, ready_in: boot.as_secs_f64(), rate: inputs.jobs_per_second };
+    let further = |workers, boot: SignedDuration| Alike { workers, ready_in: boot.as_secs_f64(), rate: inputs.jobs_per_second, new: true };
     let warm = further(if inputs.warm_is_sooner() { inputs.startable } else { 0 }, inputs.boot_warm);
     let all = there.chain([warm, further(u32::MAX, inputs.boot_cold)]);
     all.filter(|alike| alike.workers > 0 && alike.rate > 0.0).collect()
 }
 
-/// The fewest that do the jobs within `slack` seconds and keep up with those that arrive. None: no number of them does, or a
-/// job alone takes too long (more workers than jobs would be of no use).
-fn fewest(groups: &[Alike], work: Work, slack: f64) -> Option<u32> {
-    let (mut number, mut useful, mut done, mut rate) = (0_u32, 0.0, 0.0, 0.0);
-    for alike in groups {
-        let each = alike.rate * (slack - alike.ready_in).max(0.0);
-        let for_jobs = ((work.jobs - done) / each - ROUNDING).ceil();
-        let for_arrivals = ((work.arrivals - rate) / alike.rate - ROUNDING).ceil();
-        let late = done + ROUNDING < work.jobs && each <= 0.0;
-        let needed = if done + ROUNDING < work.jobs { for_jobs.max(for_arrivals) } else { for_arrivals }.max(0.0);
-        if !late && needed <= f64::from(alike.workers) {
-            let enough_jobs = done + ROUNDING >= work.jobs || useful + for_jobs <= work.jobs;
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and the group's workers
-            return enough_jobs.then(|| number.saturating_add(needed as u32));
+impl Work {
+    /// Jobs that `groups` have left to do after `time` seconds.
+    fn left(self, groups: &[Alike], time: f64) -> f64 {
+        let done = groups.iter().map(|alike| f64::from(alike.workers) * alike.rate * (time - alike.ready_in).max(0.0));
+        self.jobs + self.arrivals * time - done.sum::<f64>()
+    }
+
+    /// When `groups` have done all, in seconds.
+    fn finish(self, groups: &[Alike]) -> f64 {
+        let mut soonest_first = groups.to_vec();
+        soonest_first.sort_by(|a, b| a.ready_in.total_cmp(&b.ready_in));
+        // Σ rate·(t − ready) = jobs + arrivals·t, solved for t.
+        let (mut rate, mut offset, mut finish) = (0.0, 0.0, f64::INFINITY);
+        for alike in soonest_first.iter().take_while(|alike| alike.workers > 0) {
+            if alike.ready_in >= finish {
+                break;
+            }
+            let together = alike.rate * f64::from(alike.workers);
+            rate += together;
+            offset += together * alike.ready_in;
+            finish = if rate > self.arrivals { (self.jobs + offset) / (rate - self.arrivals) } else { f64::INFINITY };
         }
+        finish
+    }
+}
+
+/// The fewest that do the jobs within `slack` seconds and keep up with those that arrive. None: no number of them does, or
+/// only so many that not each would find a job, which is not done sooner by two.
+fn fewest(groups: &[Alike], work: Work, slack: f64) -> Option<u32> {
+    let (mut number, mut new, mut useful, mut done, mut rate) = (0_u32, 0.0, 0.0, 0.0, 0.0);
+    for (alike, before) in groups.iter().zip(0..) {
+        let each = alike.rate * (slack - alike.ready_in).max(0.0);
+        let missing = done + ROUNDING < work.jobs;
+        let for_jobs = if missing { ((work.jobs - done) / each - ROUNDING).ceil() } else { 0.0 };
+        let needed = for_jobs.max(((work.arrivals - rate) / alike.rate - ROUNDING).ceil()).max(0.0);
+        if needed <= f64::from(alike.workers) {
+            let to_find = if alike.new { work.left(&groups[..before], alike.ready_in).ceil() - new } else { work.jobs - useful };
+            let find_jobs = for_jobs <= to_find;
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and the group's workers
+            return (!missing || find_jobs).then(|| number.saturating_add(needed as u32));
+        }
+        let all = f64::from(alike.workers);
         number = number.saturating_add(alike.workers);
-        useful += if each > 0.0 { f64::from(alike.workers) } else { 0.0 };
-        done += each * f64::from(alike.workers);
-        rate += alike.rate * f64::from(alike.workers);
+        new += if alike.new { all } else { 0.0 };
+        useful += if each > 0.0 { all } else { 0.0 };
+        done += each * all;
+        rate += alike.rate * all;
     }
     None
 }
 
 /// So many that all is done as soon as it can be, and when that is, in seconds: a further worker is of use only if it is
-/// ready before the others are done, and finds a job that none of them has begun.
+/// ready before the others are done, and finds a job.
 fn soonest(groups: &[Alike], work: Work, max: u32) -> (u32, f64) {
-    // Σ rate·(t − ready) = jobs + arrivals·t, solved for t.
-    let (mut number, mut rate, mut offset, mut finish) = (0_u32, 0.0, 0.0, f64::INFINITY);
-    let workers = groups.iter().flat_map(|alike| std::iter::repeat_n(alike, alike.workers as usize));
-    for worker in workers.take(max as usize) {
-        let done = (rate * worker.ready_in - offset).max(0.0);
-        let left = work.jobs + work.arrivals * worker.ready_in - done;
-        let keeps_up = rate + ROUNDING >= work.arrivals;
-        if keeps_up && (worker.ready_in >= finish || left <= f64::from(number)) {
-            break;
+    let mut taken: Vec<Alike> = Vec::with_capacity(groups.len());
+    let (mut number, mut best, mut useful, mut new) = (0_u32, 0_u32, 0.0, 0.0);
+    for alike in groups {
+        let to_find = if alike.new { work.left(&taken, alike.ready_in).ceil() - new } else { work.jobs - useful };
+        let mut found = 0.0;
+        taken.push(Alike { workers: 0, ..*alike });
+        for _ in 0..alike.workers.min(max - number) {
+            let rate: f64 = taken.iter().map(|alike| alike.rate * f64::from(alike.workers)).sum();
+            let is_useful = rate + ROUNDING < work.arrivals || (alike.ready_in < work.finish(&taken) && found < to_find);
+            if alike.new && !is_useful {
+                break;
+            }
+            number += 1;
+            found += f64::from(u8::from(is_useful));
+            best = if is_useful { number } else { best };
+            taken.iter_mut().last().into_iter().for_each(|last| last.workers += 1);
         }
-        number += 1;
-        rate += worker.rate;
-        offset += worker.rate * worker.ready_in;
-        finish = if rate > work.arrivals { (work.jobs + offset) / (rate - work.arrivals) } else { f64::INFINITY };
+        useful += found;
+        new += if alike.new { found } else { 0.0 };
     }
-    (number.max(whole(u64::from(max > 0))), finish)
+    (best.max(whole(u64::from(max > 0))), work.finish(&taken))
 }

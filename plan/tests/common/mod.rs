@@ -125,6 +125,7 @@ pub fn intent(token: &str, count: u32, age: i64, ids: &[&str]) -> Intent {
         offering: offering("t3.small"),
         revision: "new".to_owned(),
         requested_at: ago(age),
+        asked_at: ago(age),
         answered: !ids.is_empty(),
         instance_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
     }

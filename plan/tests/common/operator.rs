@@ -188,21 +188,27 @@ impl Operator {
     ) -> Result<(), CutOff> {
         let now = world.cloud.time();
         life.step()?;
+        // Who has an old status may not know that a stopped worker was started.
+        let stopped = |reason| !matches!(reason, Reason::BootTimeout | Reason::DrainDeadline);
+        if plan.terminate.iter().any(|ended| stopped(ended.reason)) && status.version != world.status.version {
+            return Err(CutOff);
+        }
         let ended: Vec<String> = plan.terminate.iter().map(|ended| ended.id.clone()).collect();
         world.cloud.terminate(&ended);
         self.told.extend(ended.iter().map(|id| (id.clone(), Told::Terminate(now))));
         life.step()?;
         status.intents.retain(|intent| !plan.settle.contains(&intent.token));
         let new = new_intents(world, plan, fleet, now);
-        let first: Vec<String> = new.iter().map(|intent| intent.token.clone()).collect();
-        // Whoever asks EC2 has written first, also for an intent of earlier: nobody who read before can then drop it.
-        if !new.is_empty() || status.intents.iter().any(|intent| !intent.answered) {
+        // Whoever asks EC2 has written so first, also for an intent of earlier: nobody who read before can then drop it.
+        let asked_before = status.intents.clone();
+        if !new.is_empty() || (!fleet.deleting && status.intents.iter().any(|intent| !intent.answered)) {
+            status.intents.iter_mut().filter(|intent| !intent.answered).for_each(|intent| intent.asked_at = now);
             status.intents.extend(new);
             world.write(status.version, status.clone())?;
             status.version += 1;
         }
         life.step()?;
-        pursue(world, observed, &mut status, answer, &first, fleet.deleting);
+        pursue(world, observed, &mut status, answer, &asked_before, fleet.deleting);
         life.step()?;
         world.cloud.drain(&plan.drain);
         self.told.extend(plan.drain.iter().map(|id| (id.clone(), Told::Drain(now))));
@@ -246,7 +252,17 @@ fn new_intents(world: &mut World, plan: &Plan, fleet: &Fleet, now: Timestamp) ->
     let mut intent = |action, offering: &plan::Offering, count, instance_ids| {
         world.tokens += 1;
         let (token, revision) = (format!("token-{}", world.tokens), fleet.revision.clone());
-        Intent { token, action, count, offering: offering.clone(), revision, requested_at: now, answered: false, instance_ids }
+        Intent {
+            token,
+            action,
+            count,
+            offering: offering.clone(),
+            revision,
+            requested_at: now,
+            asked_at: now,
+            answered: false,
+            instance_ids,
+        }
     };
     let number = |ids: &Vec<String>| u32::try_from(ids.len()).unwrap();
     let mut new: Vec<Intent> =
@@ -256,17 +272,18 @@ fn new_intents(world: &mut World, plan: &Plan, fleet: &Fleet, now: Timestamp) ->
 }
 
 /// Asks EC2 for each intent that has no answer yet, as the operator does it.
-fn pursue(world: &mut World, observed: &Observed, status: &mut Status, answer: Answer, first: &[String], deleting: bool) {
+fn pursue(world: &mut World, observed: &Observed, status: &mut Status, answer: Answer, before: &[Intent], deleting: bool) {
     for mut intent in std::mem::take(&mut status.intents) {
         // Later, a lost answer is possible: then a refusal does not prove that nothing happened.
-        let first = first.contains(&intent.token);
+        let asked_before = before.iter().find(|before| before.token == intent.token).map(|before| before.asked_at);
         let done = match intent.action {
             _ if intent.answered => Some(Some(intent.instance_ids.clone())),
             _ if let Some(ids) = seen(&intent, observed.inventory.as_ref()) => Some(Some(ids)),
-            Action::Start if deleting => Some(None),
-            Action::Start => start(world, status, &intent, answer, first),
+            // Not started again, but perhaps it was: until lists must show it, it may come.
+            Action::Start if deleting => is_old(world, &intent).then_some(None),
+            Action::Start => start(world, status, &mut intent, answer, asked_before),
             Action::Launch if deleting => look_up(world, &intent),
-            Action::Launch => launch(world, status, &intent, answer, first),
+            Action::Launch => launch(world, status, &mut intent, answer, asked_before),
         };
         match done {
             Some(Some(ids)) => (intent.instance_ids, intent.answered) = (ids, true),
@@ -293,8 +310,9 @@ fn seen(intent: &Intent, inventory: Option<&Inventory>) -> Option<Vec<String>> {
 /// Some(Some(ids)): done; Some(None): void; None: open.
 type Outcome = Option<Option<Vec<String>>>;
 
-fn launch(world: &mut World, status: &mut Status, intent: &Intent, answer: Answer, first: bool) -> Outcome {
+fn launch(world: &mut World, status: &mut Status, intent: &mut Intent, answer: Answer, asked_before: Option<Timestamp>) -> Outcome {
     if answer == Answer::Throttled {
+        intent.asked_at = asked_before.unwrap_or(intent.asked_at);
         return None;
     }
     let asked = match answer {
@@ -319,9 +337,16 @@ fn launch(world: &mut World, status: &mut Status, intent: &Intent, answer: Answe
         Err(Refusal::TokenIsOver) => Some(None),
         Err(_) => {
             close(world, status, intent);
-            if first { Some(None) } else { look_up(world, intent) }
+            refused(intent, asked_before, |intent| look_up(world, intent))
         }
     }
+}
+
+/// This time EC2 did nothing. Had nobody asked before, that is all; else it may have done it then.
+fn refused(intent: &mut Intent, asked_before: Option<Timestamp>, otherwise: impl FnOnce(&Intent) -> Outcome) -> Outcome {
+    let Some(asked_at) = asked_before else { return Some(None) };
+    intent.asked_at = asked_at;
+    otherwise(intent)
 }
 
 fn look_up(world: &World, intent: &Intent) -> Outcome {
@@ -336,15 +361,16 @@ fn look_up(world: &World, intent: &Intent) -> Outcome {
 
 /// Lists show by now what EC2 did.
 fn is_old(world: &World, intent: &Intent) -> bool {
-    world.cloud.time().duration_since(intent.requested_at) > INTENT_KEPT
+    world.cloud.time().duration_since(intent.asked_at) > INTENT_KEPT
 }
 
-fn start(world: &mut World, status: &mut Status, intent: &Intent, answer: Answer, first: bool) -> Outcome {
-    let refused = matches!(answer, Answer::Refused | Answer::Partial);
+fn start(world: &mut World, status: &mut Status, intent: &mut Intent, answer: Answer, asked_before: Option<Timestamp>) -> Outcome {
+    let no_room = matches!(answer, Answer::Refused | Answer::Partial);
     if answer == Answer::Throttled {
+        intent.asked_at = asked_before.unwrap_or(intent.asked_at);
         return None;
     }
-    let started = if refused { Err(Refusal::NoRoom) } else { world.cloud.start_instances(&intent.instance_ids) };
+    let started = if no_room { Err(Refusal::NoRoom) } else { world.cloud.start_instances(&intent.instance_ids) };
     match started {
         Ok(()) if answer == Answer::Lost => None,
         Ok(()) => Some(Some(intent.instance_ids.clone())),
@@ -352,7 +378,7 @@ fn start(world: &mut World, status: &mut Status, intent: &Intent, answer: Answer
             if refusal == Refusal::NoRoom {
                 close(world, status, intent);
             }
-            (first || is_old(world, intent)).then_some(None)
+            refused(intent, asked_before, |intent| is_old(world, intent).then_some(None))
         }
     }
 }

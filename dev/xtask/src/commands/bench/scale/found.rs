@@ -28,6 +28,8 @@ pub(super) struct Found {
     pub(super) restart_seconds: f64,
     /// Calls that EC2 throttled, ever.
     pub(super) throttled: u64,
+    /// The most that a timer of this program was late while reactions were measured.
+    pub(super) late_ms: f64,
 }
 
 /// What the operator needed for a while.
@@ -87,7 +89,7 @@ pub(super) fn measures(found: &Found) -> Result<Vec<Measure>> {
     let one = |measure: &str, unit, value: f64, goal| -> Result<Measure> {
         Ok(Measure { measure: measure.to_owned(), unit, ours: Samples::new([value])?, peer: None, goal })
     };
-    let Found { fill, rest, busy, wake_ms, poll_ms, burst_ms, restart_seconds, throttled, .. } = found;
+    let Found { fill, rest, busy, wake_ms, poll_ms, burst_ms, restart_seconds, throttled, late_ms, .. } = found;
     let mut measures = vec![
         one("fleets applied to all workers ready", "s", fill.as_secs_f64(), None)?,
         one("at rest: CPU", "cores", rest.cores, Some("below 0.5"))?,
@@ -105,6 +107,7 @@ pub(super) fn measures(found: &Found) -> Result<Vec<Measure>> {
     measures.push(one("operator started to launch of a woken fleet", "s", *restart_seconds, None)?);
     #[allow(clippy::cast_precision_loss)] // a few, if any
     measures.push(one("calls that EC2 throttled, ever", "calls", *throttled as f64, Some("0"))?);
+    measures.push(one("the machine: most that a timer was late meanwhile", "ms", *late_ms, None)?);
     Ok(measures)
 }
 
@@ -176,6 +179,7 @@ mod tests {
             burst_ms: milliseconds,
             restart_seconds: 2.0,
             throttled: 0,
+            late_ms: 3.0,
         };
         let goals = measures(&found).unwrap().iter().filter(|measure| measure.goal.is_some()).count();
         assert_eq!(goals, 7);

@@ -5,6 +5,7 @@ mod fleets;
 mod found;
 mod process;
 mod reaction;
+mod stall;
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use self::fleets::Fleets;
 use self::found::{Found, Window, caption, measures};
 use self::process::Operator;
 use self::reaction::Cloud;
+use self::stall::Stalls;
 use super::client::spread;
 use super::report;
 use crate::paths::Paths;
@@ -101,19 +103,23 @@ impl<'a> Bench<'a> {
 
     async fn measure(self) -> Result<Found> {
         let fill = self.fill().await?;
+        self.throttled("while filling up").await?;
         self.tell(format!("all workers are ready after {:.0} s; waiting {} s for rest", fill.as_secs_f64(), self.args.settle_seconds));
         tokio::time::sleep(Duration::from_secs(self.args.settle_seconds)).await;
         let (rest, ()) = self.watched(tokio::time::sleep(WATCHED)).await?;
         self.tell(format!("at rest: {rest}"));
+        self.throttled("until then").await?;
+        let stalls = Stalls::watch();
         let third = REACTIONS.min(self.fleets.len() / 4);
         let (busy, wake_ms) = self.watched(self.wake(0..third)).await?;
-        self.tell(format!("woken one after the other: {busy}"));
+        self.tell(format!("woken one after the other: {busy}; a timer was late by {:.0} ms at most", stalls.most_ms()));
         let poll_ms = self.poll(third..2 * third).await?;
         let burst_ms = self.burst(2 * third..3 * third).await?;
+        let late_ms = stalls.most_ms();
         let restart_seconds = self.restart(3 * third).await?;
-        let (instances, throttled) = (self.cloud.instances().await?, self.cloud.throttled().await?);
+        let (instances, throttled) = (self.cloud.instances().await?, self.throttled("in the end").await?);
         let size = (self.fleets.len(), instances);
-        Ok(Found { size, fill, rest, busy, wake_ms: wake_ms?, poll_ms, burst_ms, restart_seconds, throttled })
+        Ok(Found { size, fill, rest, busy, wake_ms: wake_ms?, poll_ms, burst_ms, restart_seconds, throttled, late_ms })
     }
 
     /// Applies all fleets and starts the operator, until all workers are ready.
@@ -188,6 +194,15 @@ impl<'a> Bench<'a> {
             failed = keeping => return Err(failed),
         };
         Ok(milliseconds[0] / 1e3)
+    }
+
+    /// Tells of throttled calls, if there were any.
+    async fn throttled(&self, when: &str) -> Result<u64> {
+        let (count, actions) = self.cloud.throttled().await?;
+        if count > 0 {
+            self.tell(format!("EC2 throttled {count} calls {when}: {actions}"));
+        }
+        Ok(count)
     }
 
     fn process(&self) -> Result<Operator> {

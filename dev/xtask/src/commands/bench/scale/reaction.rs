@@ -39,6 +39,8 @@ struct Request {
 struct Calls {
     total: u64,
     throttled: u64,
+    #[serde(rename = "byOutcome")]
+    by_outcome: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 impl Cloud {
@@ -59,9 +61,12 @@ impl Cloud {
         Ok(self.get::<Calls>("calls").await?.total)
     }
 
-    /// Requests that were throttled, ever.
-    pub(super) async fn throttled(&self) -> Result<u64> {
-        Ok(self.get::<Calls>("calls").await?.throttled)
+    /// Requests that were throttled, ever: how many, and of which actions.
+    pub(super) async fn throttled(&self) -> Result<(u64, String)> {
+        let calls: Calls = self.get("calls").await?;
+        let of =
+            |(action, outcomes): (&String, &BTreeMap<String, u64>)| Some(format!("{action} {}", outcomes.get("RequestLimitExceeded")?));
+        Ok((calls.throttled, calls.by_outcome.iter().filter_map(of).collect::<Vec<_>>().join(", ")))
     }
 
     /// Instances that live.
