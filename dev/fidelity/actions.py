@@ -181,7 +181,8 @@ def _s3(call: Call, _templates: Templates) -> Iterator[Need]:
             yield Need(action, f"{bucket}/{entry.get('Key')}")
     else:
         raise UnknownCall(call.name)
-    if call.params.get("Tagging"):
+    # PutBucketTagging has a member of that name, too.
+    if call.params.get("Tagging") and call.name in ON_OBJECTS:
         yield Need("s3:PutObjectTagging", f"{bucket}/{call.params.get('Key')}")
 
 

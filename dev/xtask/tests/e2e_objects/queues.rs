@@ -21,13 +21,13 @@ async fn become_(stage: &Stage, visibility: &str, receives: i64, largest: &str) 
         let is = |name: &str, value: &str| attributes.get(name).is_some_and(|live| live == value);
         is("VisibilityTimeout", visibility)
             && is("MaximumMessageSize", largest)
-            && redrive(&attributes) == (receives, "tuned-letters".to_owned())
+            && redrive(&attributes) == (receives, "tuned-own-dead".to_owned())
     })
     .await;
 }
 
 pub async fn settings_are_changed_in_place(stage: &Stage) {
-    stage.apply("tuned", json!({"queues": {"deadLetter": {"name": "tuned-letters"}}})).await;
+    stage.apply("tuned", json!({"queues": {"deadLetter": {"name": "tuned-own-dead"}}})).await;
     become_(stage, "60", 3, "1048576").await;
     let made = stage.attributes("tuned-requests").await["CreatedTimestamp"].clone();
     let url = stage.queue("tuned-requests").await.unwrap();
@@ -48,7 +48,7 @@ pub async fn settings_are_changed_in_place(stage: &Stage) {
         stage.queue("tuned-responses-0").await.is_some() && stage.queue("tuned-responses-1").await.is_some()
     })
     .await;
-    assert_eq!(stage.attributes("tuned-letters").await["MessageRetentionPeriod"], "1209600");
+    assert_eq!(stage.attributes("tuned-own-dead").await["MessageRetentionPeriod"], "1209600");
 }
 
 pub async fn a_queue_that_somebody_deleted_is_made_again(stage: &Stage) {
