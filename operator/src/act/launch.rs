@@ -90,7 +90,11 @@ pub(super) async fn pursue(acting: &Acting<'_>, outcome: &mut Outcome, inventory
         if !intent.answered {
             acting.cloud.inventory.hurry();
             match ask(acting, outcome, &intent, inventory).await {
-                Answer::Done(ids) => (intent.instance_ids, intent.answered) = (ids, true),
+                Answer::Done(ids) => {
+                    // EC2 did it, whether its answer came or its list shows it: what it refused before is over.
+                    acting.operator.memory.with(acting.uid, |remembered| remembered.refusal = None);
+                    (intent.instance_ids, intent.answered) = (ids, true);
+                }
                 Answer::Open => {}
                 Answer::Void => continue,
             }
@@ -138,7 +142,6 @@ async fn ask(acting: &Acting<'_>, outcome: &mut Outcome, intent: &LaunchIntent, 
 
 /// Fewer than asked for means that EC2 has no room for more there.
 fn launched(acting: &Acting<'_>, outcome: &mut Outcome, intent: &LaunchIntent, offering: &Offering, ids: Vec<String>) -> Answer {
-    acting.operator.memory.with(acting.uid, |remembered| remembered.refusal = None);
     if ids.len() < wanted(intent) {
         let code = "InsufficientInstanceCapacity";
         offerings::refused(&mut outcome.offerings, offering, code, acting.closed_until());
