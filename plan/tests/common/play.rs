@@ -95,6 +95,18 @@ impl Play {
         std::mem::take(&mut self.log)
     }
 
+    /// Fails unless just this happened since it was last asked.
+    #[track_caller]
+    pub fn expect(&mut self, expected: &[&str]) {
+        let happened = self.happened();
+        assert_eq!(happened, expected, "{}", happened.iter().map(|line| format!("{line:?}, ")).collect::<String>());
+    }
+
+    /// So many seconds pass, and nobody decides anything.
+    pub fn pass(&mut self, seconds: i64) {
+        (0..seconds).for_each(|_| self.world.cloud.tick());
+    }
+
     pub fn steps(&self) -> Vec<&str> {
         self.plan.iter().flat_map(|plan| plan.steps.iter().map(String::as_str)).collect()
     }
