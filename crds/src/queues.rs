@@ -38,7 +38,8 @@ pub struct Queues {
     #[serde(default = "max_receives")]
     #[schemars(range(min = 1, max = 1000))]
     pub max_receives: i32,
-    /// Largest message that the request queue takes, in bytes; none: SQS's own limit. A job has less than 1,024 bytes.
+    /// Largest message that the request queue takes, in bytes. None: as the queue is; one that the operator makes has SQS's own
+    /// limit. A job has less than 1,024 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1024, max = 1_048_576))]
     pub maximum_message_bytes: Option<i32>,

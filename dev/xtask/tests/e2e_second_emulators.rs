@@ -41,11 +41,16 @@ async fn results_can_be_asked_for(stack: &Stack) {
 }
 
 /// moto's instances run nothing, so that no worker ever says that it is ready or leaves by itself; it honours no ClientToken, so that
-/// nothing is interrupted here.
+/// nothing is interrupted here. It launches MinCount instances where EC2 launches up to MaxCount: that reads as an EC2 without room
+/// for more, which is asked again.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the dev tools: cargo xtask test makes them"]
 async fn workers_are_launched_and_ended_on_another_ec2() {
-    let stack = Stack::for_test("moto", |options| (options.storage, options.cloud) = (Storage::Roto, Cloud::Moto)).await.unwrap();
+    let stack = Stack::for_test("moto", |options| {
+        (options.storage, options.cloud) = (Storage::Roto, Cloud::Moto);
+        options.operator_args = vec!["--offering-closed-seconds=2".to_owned()];
+    });
+    let stack = stack.await.unwrap();
     patch(&stack, json!({"workers": {"min": 2, "drainTimeoutSeconds": 5}})).await;
     until("2 workers start", async || fleet(&stack, "{.status.workers.starting}").await == "2").await;
     assert_eq!(states(&stack).await, BTreeMap::from([("running".to_owned(), 2)]));

@@ -16,6 +16,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crds::ClassifierFleet;
 use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt as _;
 
 use crate::clouds::Cloud;
 use crate::context::Operator;
@@ -78,6 +79,13 @@ impl Needs {
         self.names.as_ref().err().or(self.template_version.as_ref().err())
     }
 
+    /// All that is wrong, each fault once.
+    fn faults(&self) -> impl Iterator<Item = &Fault> {
+        let faults = [self.names.as_ref().err(), self.queues.as_ref().err(), self.buckets.as_ref().err(), self.template_version.as_ref().err()];
+        let faults = faults.into_iter().chain([self.gateway.as_ref().err()]).flatten();
+        faults.take(if self.names.is_err() { 1 } else { usize::MAX })
+    }
+
     fn hold(&self, uid: &str, revision: &Revision, now: Timestamp) -> bool {
         let kept = match self.failures {
             0 => KEPT + spread(uid),
@@ -92,7 +100,7 @@ impl Needs {
 
     /// Counts on from `before` if anything failed.
     fn counted(self, before: u32) -> Self {
-        let failed = self.no_launch().is_some() || self.queues.is_err() || self.buckets.is_err() || self.gateway.is_err();
+        let failed = self.faults().next().is_some();
         Self { failures: if failed { before.saturating_add(1) } else { 0 }, ..self }
     }
 
@@ -150,8 +158,11 @@ async fn make(
     now: Timestamp,
 ) -> Needs {
     let disturbed = operator.memory.with(uid, |remembered| remembered.disturbed);
-    let (failures, known) = before.map(|needs| (needs.failures, needs.known)).unwrap_or_default();
+    let (failures, known) = before.as_ref().map(|needs| (needs.failures, needs.known.clone())).unwrap_or_default();
     let needs = afresh(operator, cloud, fleet, revision, known, now).await.counted(failures);
+    for fault in needs.faults().filter(|fault| before.as_ref().is_none_or(|before| before.faults().all(|known| known != *fault))) {
+        tracing::warn!(fleet = fleet.name_any(), namespace = fleet.namespace(), reason = fault.reason, "{}", fault.message);
+    }
     operator.memory.with(uid, |remembered| remembered.needs = Some(needs.clone()).filter(|_| remembered.disturbed == disturbed));
     needs
 }

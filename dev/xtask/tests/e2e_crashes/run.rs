@@ -89,7 +89,9 @@ impl Run<'_> {
         // Its Lease is in its namespace too.
         lane.write_kubeconfig(&kubeconfig, &self.name)?;
         let world = World::create(&self.stack.kubernetes().client().await?, self.name.clone(), endpoints).await?;
-        let args = vec![format!("--namespaces={}", self.name), "--leader-elect=false".to_owned()];
+        // A refused offering is asked again soon: what is under test is that it is, not how long a person would have it rest.
+        let namespaces = format!("--namespaces={}", self.name);
+        let args = [&namespaces, "--leader-elect=false", "--offering-closed-seconds=5"].map(str::to_owned).to_vec();
         let operator = OperatorOptions { name: format!("operator-{}", self.name), kubeconfig, endpoints: lane.aws.endpoints(), args };
         self.stack.spawn_operator_with(&operator).await?;
         Ok(Living { run: self, world, lane, operator, recording })

@@ -95,7 +95,7 @@ impl Worker<'_> {
             self.put_right(&name, url, wanted, &live).await?;
             return Ok(Ready { url: url.clone(), arn: live.remove(&QueueAttributeName::QueueArn), name });
         }
-        let url = calls::create(self.sqs, &name, settings::at_creation(wanted), self.owner.tags()).await?;
+        let url = calls::create(self.sqs, &name, wanted, self.owner.tags()).await?;
         tracing::info!(queue = name, fleet = self.owner.name, namespace = self.owner.namespace, "queue made");
         Ok(Ready { name, url, arn: None })
     }

@@ -13,8 +13,6 @@ pub type Attributes = HashMap<QueueAttributeName, String>;
 const DEAD_LETTERS_KEPT: &str = "1209600";
 /// Nobody waits for an answer longer than this; S3 has it anyway. One hour, in seconds.
 const REPLIES_KEPT: &str = "3600";
-/// The largest message that SQS takes, and its default: 1 MiB, in bytes.
-const LARGEST_MESSAGE: &str = "1048576";
 
 /// Settings of the dead-letter queue.
 pub fn dead_letter(queues: &Queues) -> Attributes {
@@ -26,12 +24,14 @@ pub fn dead_letter(queues: &Queues) -> Attributes {
 /// Settings of the request queue, whose dead letters go to the queue `dead_letter_arn`.
 pub fn request(queues: &Queues, dead_letter_arn: &str) -> Attributes {
     let redrive = json!({"deadLetterTargetArn": dead_letter_arn, "maxReceiveCount": queues.max_receives}).to_string();
-    let largest = queues.maximum_message_bytes.map_or_else(|| LARGEST_MESSAGE.to_owned(), |bytes| bytes.to_string());
     let mut attributes = Attributes::from([
         (QueueAttributeName::VisibilityTimeout, queues.visibility_timeout_seconds.to_string()),
         (QueueAttributeName::RedrivePolicy, redrive),
-        (QueueAttributeName::MaximumMessageSize, largest),
     ]);
+    // What SQS itself allows differs by region and has changed over the years: unless the spec says a number, it is left alone.
+    if let Some(bytes) = queues.maximum_message_bytes {
+        attributes.insert(QueueAttributeName::MaximumMessageSize, bytes.to_string());
+    }
     if queues.fifo {
         // Each job is a group of its own: with these two, SQS's high-throughput mode, groups do not share a limit.
         attributes.insert(QueueAttributeName::DeduplicationScope, "messageGroup".to_owned());
@@ -46,24 +46,11 @@ pub fn reply() -> Attributes {
     [(QueueAttributeName::MessageRetentionPeriod, REPLIES_KEPT.to_owned())].into()
 }
 
-/// What a queue is made with: all that it would not have anyway.
-pub fn at_creation(mut wanted: Attributes) -> Attributes {
-    wanted.retain(|name, value| !is_default(name, value));
-    wanted
-}
-
 /// What a queue that is set as `live` must be told.
 pub fn changes(wanted: Attributes, live: &Attributes) -> Attributes {
-    let differs = |name: &QueueAttributeName, value: &String| match live.get(name) {
-        Some(live) => !is_same(name, value, live),
-        None => !is_default(name, value),
-    };
+    let differs = |name: &QueueAttributeName, value: &String| live.get(name).is_none_or(|live| !is_same(name, value, live));
     // Whether a queue is a FIFO queue is settled when it is made; its name says it.
     wanted.into_iter().filter(|(name, value)| *name != QueueAttributeName::FifoQueue && differs(name, value)).collect()
-}
-
-fn is_default(name: &QueueAttributeName, value: &str) -> bool {
-    *name == QueueAttributeName::MaximumMessageSize && value == LARGEST_MESSAGE
 }
 
 fn is_same(name: &QueueAttributeName, wanted: &str, live: &str) -> bool {
