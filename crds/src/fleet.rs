@@ -1,5 +1,7 @@
 //! The resource itself: spec, printer columns, subresources, and the rules that span it.
 
+use std::fmt;
+
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -120,6 +122,15 @@ pub struct Storage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 36500))]
     pub retention_days: Option<i32>,
+    /// Images of at most so many bytes ride in the job's message as well, so that a worker need not fetch them from S3; 0: none does.
+    /// One that the queue has no room for is fetched. SQS bills each 64 KiB of a message as a request of its own.
+    #[serde(default = "inline_bytes")]
+    #[schemars(range(min = 0, max = 184_320))]
+    pub inline_bytes: i32,
+}
+
+fn inline_bytes() -> i32 {
+    32_768
 }
 
 /// The model that the workers run.
@@ -134,4 +145,27 @@ pub struct Model {
     /// Folder that holds `model.json`: `s3://bucket/prefix`, of a bucket in the fleet's region, or `file:///folder` for one that the AMI brings.
     #[schemars(length(max = 1024))]
     pub uri: String,
+    /// What runs the network: `tract` is part of the worker; `onnxruntime` needs ONNX Runtime's library in the AMI.
+    #[serde(default)]
+    pub engine: Engine,
+}
+
+/// What runs a network.
+#[derive(JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// Part of the worker, in Rust.
+    #[default]
+    Tract,
+    /// Microsoft's, loaded from a library.
+    Onnxruntime,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tract => "tract",
+            Self::Onnxruntime => "onnxruntime",
+        })
+    }
 }

@@ -10,7 +10,7 @@ mod status;
 mod workers;
 
 pub use decision::{ChangeInput, Decision, DecisionInputs, QueueInputs, WorkersInput};
-pub use fleet::{ClassifierFleet, ClassifierFleetSpec, Deletion, DeletionPolicy, Model, Storage};
+pub use fleet::{ClassifierFleet, ClassifierFleetSpec, Deletion, DeletionPolicy, Engine, Model, Storage};
 pub use gateway::{Gateway, ResponseFormat, Service, ServiceType};
 pub use queues::{Queue, Queues};
 pub use scaling::{Behavior, Fallback, FallbackBehavior, Policy, PolicyType, Rules, Scaling, SelectPolicy, Target};
@@ -19,7 +19,7 @@ pub use status::{
     BootSeconds, ClassifierFleetStatus, LaunchAction, LaunchIntent, Offering, OfferingStatus, QueueStatus, RolloutStatus, WorkersStatus,
     condition,
 };
-pub use workers::{Capacity, Template, Update, WarmPool, Workers};
+pub use workers::{Binary, Capacity, Template, Update, WarmPool, Workers};
 
 /// Finalizer that keeps a fleet until its instances are gone.
 pub const FINALIZER: &str = "classifierfleet.dev/instances";

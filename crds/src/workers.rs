@@ -111,6 +111,10 @@ pub struct Capacity {
         .message("imageParameter must be an SSM parameter's name such as /my/ami, with :version or :label if wished"),
     validation = Rule::new("!has(self.userData) || !self.userData.startsWith('#!') || self.userData.startsWith('#!/bin/sh\\n')")
         .message("userData is shell commands that the operator puts into its own script: leave out the #! line"),
+    validation = Rule::new(r"!has(self.userData) || !self.userData.matches('[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\x{2028}\\x{2029}\\x{fffe}\\x{ffff}]')")
+        .message("userData must be text without control characters: cloud-init reads it as YAML"),
+    validation = Rule::new("!has(self.binary) || !has(self.userData) || size(self.userData) <= 6144")
+        .message("with binary, userData must not be longer than 6144 characters: EC2 takes 16 KiB in all; let it fetch what it needs"),
     validation = Rule::new("self.instanceTypes.all(t, t.matches('^[a-z0-9-]+[.][a-z0-9-]+$'))")
         .message("an instance type looks like t3.small"),
     validation = Rule::new("!has(self.subnetIds) || self.subnetIds.all(s, s.matches('^subnet-[0-9a-f]{8,17}$'))")
@@ -123,7 +127,7 @@ pub struct Capacity {
         .message("instanceProfile must be the name of an instance profile, not its ARN: what stands behind the last /")
 )]
 pub struct Template {
-    /// AMI that holds `classifierfleet-worker` on its PATH. Give either this or `imageParameter`.
+    /// AMI with cloud-init that holds `classifierfleet-worker` on its PATH, or any with cloud-init and systemd together with `binary`. Give either this or `imageParameter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 21))]
     pub image_id: Option<String>,
@@ -131,6 +135,9 @@ pub struct Template {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1011))]
     pub image_parameter: Option<String>,
+    /// The worker's program, installed at boot, for an AMI that does not hold it. None: the AMI does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binary: Option<Binary>,
     /// Instance types, the preferred one first. Where one has no room, the next is launched.
     #[schemars(length(min = 1, max = 10), inner(length(max = 32)))]
     pub instance_types: Vec<String>,
@@ -161,6 +168,25 @@ pub struct Template {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8192))]
     pub user_data: Option<String>,
+}
+
+/// The worker's program in S3. Workers fetch it with the role of `instanceProfile`, which needs `s3:GetObject` on it.
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    cel,
+    validation = Rule::new("self.uri.matches('^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.*()/+=@~-]+$')")
+        .message("binary.uri must be s3://bucket/key, the key of letters, digits and !_.*()/+=@~-"),
+    validation = Rule::new("self.sha256.matches('^[0-9a-f]{64}$')")
+        .message("binary.sha256 must be 64 digits, 0-9 and a-f: what sha256sum prints")
+)]
+pub struct Binary {
+    /// Where it lies: `s3://bucket/key`, in the fleet's region, built for the AMI's architecture.
+    #[schemars(length(max = 512))]
+    pub uri: String,
+    /// SHA-256 of the program, in hex. Another program does not start.
+    #[schemars(length(max = 64))]
+    pub sha256: String,
 }
 
 fn boot_timeout() -> i32 {

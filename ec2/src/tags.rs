@@ -16,6 +16,9 @@ pub const REVISION: &str = "classifierfleet:revision";
 pub const TOKEN: &str = "classifierfleet:token";
 /// Set by the worker when it takes jobs: when, its rate and its model.
 pub const READY: &str = "classifierfleet:ready";
+/// Set by the worker when its process ended in disorder and was started again: when, and how often since the machine booted.
+/// What [`READY`] says from before that time does not hold any more.
+pub const RESTARTED: &str = "classifierfleet:restarted";
 /// Set by the operator: when a warm instance was last started, RFC 3339.
 pub const STARTED: &str = "classifierfleet:started";
 /// Set by the operator: [`DRAIN`], [`KEEP`], or nothing.

@@ -1,16 +1,19 @@
-//! Jobs on their way into the request queue: one alone leaves at once, many leave together.
+//! Jobs on their way into the request queue: one alone leaves at once, many leave together, small images with them.
 //! Knows nothing of images or of who uploads.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use wire::Job;
+use wire::{Job, SMALLEST_MESSAGE_LIMIT};
 
 use crate::aws::{AwsError, Outgoing, Queue};
 
 /// Senders that work side by side: while one waits for SQS, the next job does not.
 const SENDERS: usize = 4;
+/// Most bytes of all messages of one call together that every SQS takes.
+const BATCH_BYTES: usize = 262_144;
 
 /// Why a job did not get into the queue.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,7 +39,11 @@ struct Queued {
 
 /// Puts jobs into the request queue.
 #[derive(Debug, Clone)]
-pub(crate) struct JobSender(mpsc::Sender<Queued>);
+pub(crate) struct JobSender {
+    into: mpsc::Sender<Queued>,
+    /// Bytes of the largest message that the queue is known to take, or not known to refuse.
+    largest: Arc<AtomicUsize>,
+}
 
 /// The other end: what makes a [`JobSender`] work while it runs.
 pub(crate) struct SendLoop {
@@ -44,19 +51,32 @@ pub(crate) struct SendLoop {
     jobs: Arc<Mutex<mpsc::Receiver<Queued>>>,
 }
 
-/// A sender into `queue` and its loop.
-pub(crate) fn sender(queue: Queue) -> (JobSender, SendLoop) {
+/// A sender into `queue`, which takes messages of up to `largest` bytes, and its loop.
+pub(crate) fn sender(queue: Queue, largest: usize) -> (JobSender, SendLoop) {
     let (into, jobs) = mpsc::channel(Queue::BATCH * SENDERS);
-    (JobSender(into), SendLoop { queue, jobs: Arc::new(Mutex::new(jobs)) })
+    (JobSender { into, largest: Arc::new(largest.into()) }, SendLoop { queue, jobs: Arc::new(Mutex::new(jobs)) })
 }
 
 impl JobSender {
-    /// Returns once SQS has the job.
+    /// Returns once SQS has the job, with its image where that fits.
     pub(crate) async fn send(&self, job: &Job) -> Result<(), SendError> {
-        let body = job.to_message().map_err(Arc::new)?;
+        let body = job.to_message(self.largest.load(Ordering::Relaxed)).map_err(Arc::new)?;
+        let bytes = body.len();
+        match self.queue(job, body).await {
+            Err(SendError::Refused(reason)) if bytes > SMALLEST_MESSAGE_LIMIT => {
+                // Somebody allows the queue less than the gateway was told.
+                self.largest.fetch_min(bytes - 1, Ordering::Relaxed);
+                tracing::warn!(job = %job.id, bytes, reason, "the request queue refused a job with its image; it goes without");
+                self.queue(job, job.to_message(SMALLEST_MESSAGE_LIMIT).map_err(Arc::new)?).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn queue(&self, job: &Job, body: String) -> Result<(), SendError> {
         let (done, sent) = oneshot::channel();
         let queued = Queued { message: Outgoing { id: job.id, body }, done };
-        self.0.send(queued).await.map_err(|_| SendError::Stopped)?;
+        self.into.send(queued).await.map_err(|_| SendError::Stopped)?;
         sent.await.unwrap_or(Err(SendError::Stopped))
     }
 }
@@ -80,8 +100,25 @@ async fn send_until(queue: &Queue, jobs: &Mutex<mpsc::Receiver<Queued>>, stop: &
         if received == 0 {
             return;
         }
-        send(queue, batch).await;
+        futures::future::join_all(parts(batch).into_iter().map(|part| send(queue, part))).await;
     }
+}
+
+/// The batch in as few parts as one call each can hold, in its order.
+fn parts(batch: Vec<Queued>) -> Vec<Vec<Queued>> {
+    let mut parts: Vec<Vec<Queued>> = Vec::new();
+    let mut bytes = 0;
+    for queued in batch {
+        bytes += queued.message.body.len();
+        match parts.last_mut().filter(|_| bytes <= BATCH_BYTES) {
+            Some(part) => part.push(queued),
+            None => {
+                bytes = queued.message.body.len();
+                parts.push(vec![queued]);
+            }
+        }
+    }
+    parts
 }
 
 async fn send(queue: &Queue, batch: Vec<Queued>) {
@@ -97,5 +134,22 @@ async fn send(queue: &Queue, batch: Vec<Queued>) {
         };
         // Nobody listens when the uploader is gone; the job is done nevertheless.
         let _ = done.send(result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_batch_is_parted_where_one_call_cannot_hold_it() {
+        let queued = |bytes: usize| Queued { message: Outgoing { id: Uuid::nil(), body: "x".repeat(bytes) }, done: oneshot::channel().0 };
+        let parted = |bytes: &[usize]| -> Vec<usize> { parts(bytes.iter().copied().map(queued).collect()).iter().map(Vec::len).collect() };
+        assert_eq!(parted(&[]), [0; 0]);
+        assert_eq!(parted(&[1000; 10]), [10]);
+        assert_eq!(parted(&[BATCH_BYTES - 10, 10, 1, 5]), [2, 2]);
+        assert_eq!(parted(&[BATCH_BYTES, BATCH_BYTES, 1]), [1, 1, 1]);
     }
 }

@@ -93,6 +93,9 @@ impl Refusal {
             Self::NotAnImage { .. } | Self::Failed { code: ErrorCode::NotAnImage, .. } => {
                 (S::UNSUPPORTED_MEDIA_TYPE, "not-an-image", "Not an image")
             }
+            Self::Failed { code: ErrorCode::RetriesExhausted, .. } => {
+                (S::INTERNAL_SERVER_ERROR, "retries-exhausted", "Tried as often as the fleet allows")
+            }
             Self::Failed { .. } => (S::UNPROCESSABLE_ENTITY, "failed", "Image cannot be classified"),
             Self::Busy { .. } | Self::Congested => (S::TOO_MANY_REQUESTS, "busy", "Too many uploads"),
             Self::Unavailable { .. } | Self::NotQueued { .. } => (S::SERVICE_UNAVAILABLE, "unavailable", "Not available at the moment"),

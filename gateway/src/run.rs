@@ -162,7 +162,7 @@ impl Parts {
         let requests = Queue::new(sqs.clone(), settings.request_queue.clone());
         let replies = Queue::new(sqs, settings.reply_queue.clone());
         let store = Store::new(aws_sdk_s3::Client::new(aws), settings.input_bucket.clone(), settings.output_bucket.clone());
-        let (sender, send_loop) = jobs::sender(requests.clone());
+        let (sender, send_loop) = jobs::sender(requests.clone(), settings.max_message_bytes as usize);
         let core = Arc::new(Core::new(settings, store, sender, metrics.clone()));
         let wake = Wake::new(&core.settings, &core.waiting, metrics);
         Self { core, requests, replies, send_loop, wake }

@@ -39,6 +39,12 @@ pub struct Settings {
     /// Largest image, in bytes.
     #[arg(long, env = "CLASSIFIERFLEET_MAX_UPLOAD_BYTES", default_value_t = 10_485_760, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_upload_bytes: u64,
+    /// Images of at most so many bytes ride in the job's message as well as going to S3; 0: none.
+    #[arg(long, env = "CLASSIFIERFLEET_INLINE_BYTES", default_value_t = 0)]
+    pub inline_bytes: u32,
+    /// Largest message that the request queue takes, in bytes (its `MaximumMessageSize`).
+    #[arg(long, env = "CLASSIFIERFLEET_MAX_MESSAGE_BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(1024..=1_048_576))]
+    pub max_message_bytes: u32,
     /// Most parts that one request may have: images, or fields of its form.
     #[arg(long, env = "CLASSIFIERFLEET_MAX_FILES", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_files: u32,

@@ -107,8 +107,10 @@ async fn try_submit(core: &Core, file: File, origin: &Origin) -> Result<Ticket, 
     // Before the job is sent: its result may come at once.
     let waiter = core.registry.wait(id);
     let key = ObjectKeys::new(id, &name).input;
+    let image = Some(bytes.clone()).filter(|bytes| bytes.len() <= core.settings.inline_bytes as usize);
     core.store.put(&key, bytes, format.media_type()).await.map_err(Arc::new)?;
-    drop(memory);
+    // What rides in the message is held until that is sent.
+    let _memory = image.is_some().then_some(memory);
     let job = Job {
         id,
         name,
@@ -117,6 +119,7 @@ async fn try_submit(core: &Core, file: File, origin: &Origin) -> Result<Ticket, 
         reply_to: core.settings.reply_queue.clone(),
         submitted_at: Timestamp::now(),
         traceparent: origin.traceparent.clone(),
+        image,
     };
     core.jobs.send(&job).await?;
     tracing::debug!(job = %id, name = job.name, "an image was accepted");

@@ -80,10 +80,15 @@ async fn many_files_are_answered_in_order_in_every_format() {
 
 #[tokio::test]
 #[ignore = "needs SQS and S3: cargo xtask test starts them"]
-async fn what_the_worker_cannot_classify_is_422_or_415_and_the_next_upload_works() {
+async fn what_the_worker_cannot_classify_is_an_error_of_its_kind_and_the_next_upload_works() {
     let stack = Stack::new().await;
     let (gateway, worker) = (stack.gateway().await, stack.worker());
-    let table = [("Corrupt", 422, "failed"), ("TooManyPixels", 422, "failed"), ("NotAnImage", 415, "not-an-image")];
+    let table = [
+        ("Corrupt", 422, "failed"),
+        ("TooManyPixels", 422, "failed"),
+        ("NotAnImage", 415, "not-an-image"),
+        ("RetriesExhausted", 500, "retries-exhausted"),
+    ];
     for (code, status, name) in table {
         let answer = gateway.post("/upload", one("f", "a.jpg", image(&format!("{code}!it is cut off")))).send().await.unwrap();
         let problem = problem(answer, status, name).await;
@@ -271,5 +276,30 @@ async fn fifo_queues_carry_jobs_and_answers_and_none_waits_for_another() {
     let answer = upload.await.unwrap().unwrap();
     let expected = (0..12).map(|n| format!("label {n}")).collect::<Vec<_>>().join("\n");
     assert_eq!((answer.status().as_u16(), answer.text().await.unwrap()), (200, expected));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs SQS and S3: cargo xtask test starts them"]
+async fn a_small_image_rides_in_the_message_where_the_queue_has_room() {
+    let mut stack = Stack::new().await;
+    stack.settings.inline_bytes = 2000;
+    let gateway = stack.gateway().await;
+    let (small, large) = (image(&"s".repeat(1900)), image(&"l".repeat(2000)));
+    for bytes in [&small, &large] {
+        let upload = gateway.post("/v1/images", one("file", "a.jpg", bytes.clone())).send().await.unwrap();
+        assert_eq!(upload.status(), 202);
+        let job = stack.next_job().await;
+        assert_eq!(job.image.as_deref().unwrap_or_default(), if bytes == &small { small.as_slice() } else { &[] });
+        assert_eq!(stack.stored(&job).await, *bytes, "it is in the bucket, too");
+    }
+    // Somebody allows the queue less than the gateway was told.
+    stack.allow(1024).await;
+    for _ in 0..2 {
+        let upload = gateway.post("/v1/images", one("file", "a.jpg", small.clone())).send().await.unwrap();
+        assert_eq!(upload.status(), 202);
+        let job = stack.next_job().await;
+        assert_eq!((job.image.as_deref(), stack.stored(&job).await), (None, small.clone()));
+    }
     gateway.stop().await;
 }

@@ -21,3 +21,4 @@ pub mod revision;
 pub mod scope;
 pub mod settings;
 pub mod tasks;
+pub mod user_data;

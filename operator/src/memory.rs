@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crds::ClassifierFleet;
 use jiff::{SignedDuration, Timestamp};
-use plan::{Change, Recommendation};
+use plan::{Change, QueueDepth, Recommendation};
 
 use crate::observe::arrivals::Arrivals;
 use crate::prepare::Needs;
@@ -39,6 +39,10 @@ pub struct Remembered {
     pub failures: u32,
     /// The samples that failed since the last one that succeeded.
     pub failed_samples: Option<FailedSamples>,
+    /// The last sample that succeeded, and when it did.
+    pub depth: Option<(QueueDepth, Timestamp)>,
+    /// Whether the last sample was not waited for.
+    pub impatient: bool,
     /// How fast jobs arrive.
     pub arrivals: Arrivals,
     /// Since when nothing happens.
@@ -84,6 +88,8 @@ pub struct FailedSamples {
 
 /// EC2's lists show an order well within this.
 const TOLD_KEPT: SignedDuration = SignedDuration::from_mins(2);
+/// A queue that is quiet is sampled every 15 s.
+const DEPTH_HOLDS: SignedDuration = SignedDuration::from_secs(60);
 /// The longest period that a policy may have.
 const CHANGES_KEPT: SignedDuration = SignedDuration::from_secs(1800);
 
@@ -135,9 +141,18 @@ impl Remembered {
     }
 
     /// Remembers how the latest sample of the queue went.
-    pub fn sampled(&mut self, at: Timestamp, error: Option<&String>) {
+    pub fn sampled(&mut self, at: Timestamp, sample: &Result<QueueDepth, String>) {
+        self.impatient = false;
         let before = self.failed_samples.take().map_or(0, |failed| failed.count);
-        self.failed_samples = error.map(|message| FailedSamples { count: before.saturating_add(1), at, message: message.clone() });
+        match sample {
+            Ok(depth) => self.depth = Some((*depth, at)),
+            Err(message) => self.failed_samples = Some(FailedSamples { count: before.saturating_add(1), at, message: message.clone() }),
+        }
+    }
+
+    /// What a decision that cannot wait for SQS counts with: the last sample, if it is not old and the last decision did wait.
+    pub fn depth_in_haste(&self, now: Timestamp) -> Option<(QueueDepth, Timestamp)> {
+        self.depth.filter(|(_, at)| !self.impatient && self.failed_samples.is_none() && now.duration_since(*at) < DEPTH_HOLDS)
     }
 
     /// What was wrong with a sample that failed less than `within` ago.

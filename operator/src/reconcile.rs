@@ -179,6 +179,9 @@ async fn needs(
 /// find the next failure to write.
 const NOT_AGAIN_WITHIN: SignedDuration = SignedDuration::from_secs(1);
 
+/// Images that gateways tell of do not wait longer for SQS to count messages.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 async fn sample(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, uid: &str, needs: Option<&Needs>, waiting: Waiting) -> Sample {
     let queue = &needs?.queues;
     let interval = SignedDuration::try_from(operator.settings.sample_interval).unwrap_or(NOT_AGAIN_WITHIN).min(NOT_AGAIN_WITHIN);
@@ -186,12 +189,35 @@ async fn sample(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, uid
         return Some(Err(message));
     }
     let sampled = match queue {
-        Ok(url) => sample_queue(operator, cloud, fleet, uid, url, waiting).await,
+        Ok(url) => {
+            let sampled = sample_queue(operator, cloud, fleet, uid, url, waiting);
+            match impatiently(operator, uid, waiting, sampled).await {
+                Ok(sampled) => sampled,
+                Err(earlier) => return Some(Ok(earlier)),
+            }
+        }
         Err(fault) => Err(fault.message.clone()),
     };
     let at = Timestamp::now();
-    operator.memory.with(uid, |remembered| remembered.sampled(at, sampled.as_ref().err()));
+    operator.memory.with(uid, |remembered| remembered.sampled(at, &sampled));
     Some(sampled.map(|depth| (depth, at)))
+}
+
+/// A sample, or as an error the last one, if gateways tell of images and SQS does not answer soon. Only once in a row: an SQS that
+/// hangs must be found out.
+async fn impatiently<T>(
+    operator: &Operator,
+    uid: &str,
+    waiting: Waiting,
+    sampled: impl Future<Output = T>,
+) -> Result<T, (QueueDepth, Timestamp)> {
+    let earlier = operator.memory.with(uid, |remembered| remembered.depth_in_haste(Timestamp::now()));
+    let Some(earlier) = earlier.filter(|_| waiting.images > 0) else { return Ok(sampled.await) };
+    let sampled = tokio::time::timeout(PATIENCE, sampled).await;
+    sampled.map_err(|_| {
+        operator.memory.with(uid, |remembered| remembered.impatient = true);
+        earlier
+    })
 }
 
 async fn sample_queue(

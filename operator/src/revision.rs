@@ -5,8 +5,10 @@ use ec2::{Template, TemplateVersion};
 use kube::ResourceExt as _;
 use sha2::{Digest as _, Sha256};
 
+use crate::user_data;
+
 /// Changes when the same spec must make other workers: then all fleets roll.
-const HASH_VERSION: &str = "1";
+const HASH_VERSION: &str = "2";
 
 /// What workers of a fleet are made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Revision {
             key_name: template.key_name.clone(),
             volume_gib: template.volume_gib,
             stop_on_shutdown,
-            user_data: user_data(fleet, &environment),
+            user_data: user_data::render(fleet, &environment),
         };
         Self { template: template_of(fleet, cluster), version }
     }
@@ -84,6 +86,7 @@ fn environment(fleet: &ClassifierFleet, region: &str) -> Vec<(String, String)> {
         ("CLASSIFIERFLEET_REQUEST_QUEUE", spec.queues.request.name.clone()),
         ("CLASSIFIERFLEET_OUTPUT_BUCKET", spec.storage.output_bucket.clone()),
         ("CLASSIFIERFLEET_MODEL_URI", spec.model.uri.clone()),
+        ("CLASSIFIERFLEET_ENGINE", spec.model.engine.to_string()),
         ("CLASSIFIERFLEET_VISIBILITY_TIMEOUT_SECONDS", spec.queues.visibility_timeout_seconds.to_string()),
         ("CLASSIFIERFLEET_IDLE_SHUTDOWN_SECONDS", spec.workers.idle_shutdown_seconds.to_string()),
     ];
@@ -104,28 +107,4 @@ fn hash(fleet: &ClassifierFleet, image: &str, stop_on_shutdown: bool, environmen
         hash.update(value);
     }
     hex::encode(hash.finalize())[..10].to_owned()
-}
-
-/// What an instance runs when it boots: the user's commands, then the worker for its whole life. A worker that fails is
-/// started again; one that leaves in order (exit code 0) takes the machine with it.
-fn user_data(fleet: &ClassifierFleet, environment: &[(String, String)]) -> String {
-    let commands = fleet.spec.workers.template.user_data.as_deref().unwrap_or_default();
-    let commands = commands.strip_prefix("#!/bin/sh\n").unwrap_or(commands);
-    let exports: String = environment.iter().map(|(key, value)| format!("export {key}={}\n", quoted(value))).collect();
-    format!(
-        "#!/bin/sh\n# A worker of the ClassifierFleet {}/{}. Written by the operator.\n{AT_EVERY_BOOT}{commands}\n{exports}\
-         until classifierfleet-worker; do\n  echo \"the worker failed with exit code $?, it is started again in 5 s\" >&2\n  sleep 5\ndone\n\
-         poweroff\n",
-        fleet.namespace().unwrap_or_default(),
-        fleet.name_any()
-    )
-}
-
-/// cloud-init runs user data at the first boot only; a worker that was stopped and is started again must work, too.
-const AT_EVERY_BOOT: &str = "case \"$0\" in /var/lib/cloud/instance*/scripts/*)\n  \
-     mkdir -p /var/lib/cloud/scripts/per-boot && install -m 700 \"$0\" /var/lib/cloud/scripts/per-boot/classifierfleet-worker ;;\nesac\n";
-
-/// `value` as one word of a shell.
-fn quoted(value: &str) -> String {
-    format!("'{}'", value.replace('\'', r"'\''"))
 }

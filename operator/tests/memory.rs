@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use operator::memory::{Memory, Remembered, Told};
 use operator::observe::inventory::Snapshot;
 use operator::observe::{Sources, observation};
-use plan::{State, Waiting};
+use plan::{QueueDepth, State, Waiting};
 
 const UID: &str = "uid-1";
 
@@ -37,13 +37,29 @@ fn failed_samples_are_counted_until_one_succeeds_and_hold_for_a_moment() {
     let mut remembered = Remembered::default();
     let (later, moment) = (noon() + SignedDuration::from_secs(1), SignedDuration::from_secs(1));
     for count in 1..=3 {
-        remembered.sampled(noon(), Some(&"no answer".to_owned()));
+        remembered.sampled(noon(), &Err("no answer".to_owned()));
         assert_eq!(remembered.failed_samples.as_ref().unwrap().count, count);
     }
     assert_eq!(remembered.just_failed(noon(), moment).unwrap(), "no answer");
     assert_eq!(remembered.just_failed(later, moment), None);
-    remembered.sampled(later, None);
+    remembered.sampled(later, &Ok(QueueDepth::default()));
     assert_eq!((remembered.just_failed(later, moment), remembered.failed_samples), (None, None));
+}
+
+#[test]
+fn the_last_sample_serves_in_haste_once_while_it_is_not_old() {
+    let mut remembered = Remembered::default();
+    let (depth, soon) = (QueueDepth { visible: 7, ..QueueDepth::default() }, noon() + SignedDuration::from_secs(59));
+    assert_eq!(remembered.depth_in_haste(noon()), None, "there was none");
+    remembered.sampled(noon(), &Ok(depth));
+    assert_eq!(remembered.depth_in_haste(soon), Some((depth, noon())));
+    assert_eq!(remembered.depth_in_haste(noon() + SignedDuration::from_secs(60)), None, "it is old");
+    remembered.impatient = true;
+    assert_eq!(remembered.depth_in_haste(soon), None, "it served once");
+    remembered.sampled(noon(), &Err("no answer".to_owned()));
+    assert_eq!(remembered.depth_in_haste(soon), None, "SQS fails");
+    remembered.sampled(noon(), &Ok(depth));
+    assert_eq!(remembered.depth_in_haste(soon), Some((depth, noon())), "it answers again");
 }
 
 #[test]
@@ -119,6 +135,22 @@ fn tags_tell_what_an_instance_does() {
             ("i-torn".to_owned(), false, Some(launched)),
         ]
     );
+}
+
+#[test]
+fn a_worker_that_was_started_again_is_not_ready_until_it_says_so_and_gets_time_for_it_a_few_times() {
+    let restarted = |at: &str, count: u32| format!(r#"{{"at":"2026-06-01T{at}Z","count":{count}}}"#);
+    let seen = |restarted: &str| {
+        let listed = vec![instance("i-1", &[(tags::READY, READY), (tags::RESTARTED, restarted)])];
+        let instance = observe(&Memory::default(), listed, noon()).inventory.unwrap().instances.remove(0);
+        (instance.ready, noon().duration_since(instance.boots_since).as_secs())
+    };
+    assert_eq!(seen(&restarted("11:58:40", 1)), (true, 80), "ready again since");
+    assert_eq!(seen(&restarted("11:59:30", 1)), (false, 30));
+    assert_eq!(seen(&restarted("11:59:30", 4)), (false, 30));
+    assert_eq!(seen(&restarted("11:59:30", 5)), (false, 100), "no more time");
+    assert_eq!(seen(&restarted("11:58:00", 7)), (true, 100), "before the machine was last started");
+    assert_eq!(seen("nonsense"), (true, 100));
 }
 
 /// EC2's lists lag: what was told a moment ago counts, until they must have caught up.

@@ -81,6 +81,8 @@ pub struct Instance {
     pub kept: bool,
     /// Since when it has had the order to drain. An order from before it was last started is over: it does not stand here.
     pub draining_since: Option<Timestamp>,
+    /// Since when it has had to become ready: its launch, or a later start of its worker.
+    pub boots_since: Timestamp,
     /// Since when it has been stopped, at the earliest: when it was last told to drain, or was started.
     pub stopped_since: Timestamp,
 }

@@ -49,7 +49,7 @@ pub(crate) fn overdue(fleet: &Fleet, instance: &Instance, listed: Timestamp) -> 
     }
     let reason = match instance.draining_since {
         Some(since) if listed.duration_since(since) > fleet.drain_timeout => Reason::DrainDeadline,
-        None if !instance.ready && listed.duration_since(instance.launched_at) > fleet.boot_timeout => Reason::BootTimeout,
+        None if !instance.ready && listed.duration_since(instance.boots_since) > fleet.boot_timeout => Reason::BootTimeout,
         _ => return None,
     };
     Some(Termination { id: instance.id.clone(), reason })

@@ -219,6 +219,13 @@ fn time_ends_for_those_that_never_register_or_never_leave() {
     assert_eq!(launched(&plan), 1, "the one that never registered is replaced");
 }
 
+#[test]
+fn a_worker_that_was_started_again_has_its_time_to_register_again() {
+    let restarted = |ago_seconds: i64| Instance { boots_since: ago(ago_seconds), ..booting("i-1", 9000) };
+    let terminated_after = |seconds: i64| terminated(&plan(&fleet(), &observed(5, vec![restarted(seconds)]))).len();
+    assert_eq!([299, 301].map(terminated_after), [0, 1]);
+}
+
 /// A worker that registered after EC2 was asked must not be terminated for what an old list shows.
 #[test]
 fn an_old_list_gives_up_nobody() {

@@ -1,15 +1,19 @@
 //! The job: one uploaded image, as it waits in the request queue.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A queue may be set to accept no more than this (`MaximumMessageSize` 1024), and a job must still fit.
-const MAX_MESSAGE_BYTES: usize = 1024;
+use crate::inline;
 
-/// One image to classify. Its JSON is the body of the SQS message.
+/// A queue may be set to accept no more bytes than this (`MaximumMessageSize` 1024), and a job without its image still fits.
+pub const SMALLEST_MESSAGE_LIMIT: usize = 1024;
+
+/// One image to classify. Its JSON is the body of the SQS message. Fields that a reader does not know, it ignores: gateways and
+/// workers are not replaced at the same moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Job {
     /// UUIDv7: sorts by time of submission. Every step is idempotent by it.
     pub id: Uuid,
@@ -26,6 +30,9 @@ pub struct Job {
     /// W3C trace context of the upload, when it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// The encoded image itself, in base64 when it travels, so that the worker need not fetch it. It is in the bucket as well.
+    #[serde(default, with = "inline", skip_serializing_if = "Option::is_none")]
+    pub image: Option<Bytes>,
 }
 
 /// Why a message is not a job.
@@ -34,13 +41,15 @@ pub enum JobError {
     /// The body is not the JSON of a [`Job`].
     #[error("the message is not a job: {0}; jobs are sent by the gateway")]
     Malformed(#[from] serde_json::Error),
-    /// The job would not fit a queue that takes 1,024 bytes.
-    #[error("the job of {name:?} has {bytes} bytes, a message may have {MAX_MESSAGE_BYTES}")]
+    /// The job would not fit a message, even without its image.
+    #[error("the job of {name:?} has {bytes} bytes, a message may have {max_bytes}")]
     TooLong {
         /// The image's file name.
         name: String,
         /// Length of the encoded job in bytes.
         bytes: usize,
+        /// The limit.
+        max_bytes: usize,
     },
 }
 
@@ -53,14 +62,23 @@ impl Job {
         Ok(serde_json::from_str(body)?)
     }
 
-    /// The body of the message, below 1 KiB.
+    /// The body of a message of at most `max_bytes`, which is what the queue takes (`MaximumMessageSize`, never less than
+    /// [`SMALLEST_MESSAGE_LIMIT`]). The image is in it if it fits, or else is left to be fetched; without it the message is below 1 KiB.
     ///
     /// # Errors
     /// [`JobError::TooLong`] when names and keys are so long that it would not fit.
-    pub fn to_message(&self) -> Result<String, JobError> {
-        let body = serde_json::to_string(self)?;
-        if body.len() > MAX_MESSAGE_BYTES {
-            return Err(JobError::TooLong { name: self.name.clone(), bytes: body.len() });
+    pub fn to_message(&self, max_bytes: usize) -> Result<String, JobError> {
+        let fits = |image: &Bytes| inline::encoded_len(image.len()).is_some_and(|bytes| bytes < max_bytes);
+        if self.image.as_ref().is_some_and(fits) {
+            let body = serde_json::to_string(self)?;
+            if body.len() <= max_bytes {
+                return Ok(body);
+            }
+        }
+        let body = serde_json::to_string(&Self { image: None, ..self.clone() })?;
+        let max_bytes = max_bytes.min(SMALLEST_MESSAGE_LIMIT);
+        if body.len() > max_bytes {
+            return Err(JobError::TooLong { name: self.name.clone(), bytes: body.len(), max_bytes });
         }
         Ok(body)
     }

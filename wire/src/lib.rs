@@ -1,10 +1,11 @@
 //! What travels between gateway and worker: job, result, and where both lie in S3.
 //! Pure data: knows nothing of SQS, S3 or HTTP clients.
 
+mod inline;
 mod job;
 mod keys;
 mod result;
 
-pub use job::{Job, JobError};
+pub use job::{Job, JobError, SMALLEST_MESSAGE_LIMIT};
 pub use keys::{ObjectKeys, file_name};
 pub use result::{ErrorCode, JobResult, ModelRef, Outcome, Prediction, Timings};

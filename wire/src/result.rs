@@ -35,7 +35,7 @@ pub struct JobResult {
 pub enum Outcome {
     /// The image was classified.
     Classified {
-        /// Label of the best prediction.
+        /// Label of the best prediction; of a face that no gallery knows, what the model calls strangers.
         label: String,
         /// Best first.
         predictions: Vec<Prediction>,
@@ -62,17 +62,23 @@ pub enum ErrorCode {
     TooLarge,
     /// The image is no longer in its bucket.
     Missing,
+    /// It was tried as often as the fleet allows and failed each time, for reasons that are not known to be the image's. The
+    /// job is in the dead-letter queue; sent from there again, its result takes this one's place.
+    RetriesExhausted,
 }
 
-/// One label and its probability.
+/// One label and how well it fits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// Class index in the model's output.
+    /// Index of the class in the model's output, or of the name in its gallery.
     pub index: usize,
     /// Its label.
     pub label: String,
-    /// 0 to 1.
+    /// 0 to 1. Of a name in a gallery: 1 for the same vector, 0.5 at the model's threshold, 0 from twice that on.
     pub probability: f32,
+    /// Of a name in a gallery: how far away its nearest vector is, in the model's measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distance: Option<f32>,
 }
 
 /// A model, by its manifest.

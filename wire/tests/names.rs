@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use uuid::Uuid;
-use wire::{Job, ObjectKeys, file_name};
+use wire::{Job, ObjectKeys, SMALLEST_MESSAGE_LIMIT, file_name};
 
 fn job(name: &str) -> Job {
     let id = Uuid::now_v7();
@@ -15,6 +15,7 @@ fn job(name: &str) -> Job {
         reply_to: "q".repeat(80),
         submitted_at: "2026-01-02T03:04:05.678901234Z".parse().unwrap(),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        image: None,
     }
 }
 
@@ -48,20 +49,24 @@ fn the_longest_job_fits_a_queue_that_takes_a_kibibyte() {
         let name = file_name(&format!("{}.jpeg", character.repeat(400)));
         let cut = 155 / character.len() * character.len();
         assert_eq!((name.len(), name.ends_with(".jpeg")), (cut + 5, true), "cut between characters, before the extension");
-        let message = job(&name).to_message().unwrap();
+        let message = job(&name).to_message(SMALLEST_MESSAGE_LIMIT).unwrap();
         assert!(message.len() < 1024, "{} bytes", message.len());
     }
-    assert_eq!(job(&file_name(&"x".repeat(400))).to_message().unwrap().len(), 708, "316 bytes are left for fields to come");
+    assert_eq!(
+        job(&file_name(&"x".repeat(400))).to_message(SMALLEST_MESSAGE_LIMIT).unwrap().len(),
+        708,
+        "316 bytes are left for fields to come"
+    );
 }
 
 #[test]
 fn a_job_that_does_not_fit_is_refused_by_name() {
-    let error = Job { bucket: "b".repeat(400), ..job(&"x".repeat(160)) }.to_message().unwrap_err();
+    let error = Job { bucket: "b".repeat(400), ..job(&"x".repeat(160)) }.to_message(SMALLEST_MESSAGE_LIMIT).unwrap_err();
     assert_eq!(error.to_string(), format!("the job of {:?} has 1045 bytes, a message may have 1024", "x".repeat(160)));
 }
 
 #[test]
-fn an_unknown_field_is_no_job() {
+fn what_is_no_job_is_refused() {
     assert!(Job::from_message(r#"{"id":"x"}"#).is_err());
     assert!(Job::from_message("not json").is_err());
 }
@@ -73,6 +78,6 @@ proptest! {
         prop_assert!(!name.is_empty() && !name.contains('/') && !name.chars().any(char::is_control));
         prop_assert_eq!(&file_name(&name), &name);
         let job = job(&name);
-        prop_assert_eq!(Job::from_message(&job.to_message().unwrap()).unwrap(), job);
+        prop_assert_eq!(Job::from_message(&job.to_message(SMALLEST_MESSAGE_LIMIT).unwrap()).unwrap(), job);
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Parser;
 use worker::jobs::classify;
+use worker::model::engine::EngineArgs;
 use worker::model::fetch::{Fetcher, ModelUri};
 use worker::model::{Folder, Model};
 
@@ -14,16 +15,19 @@ struct Arguments {
     /// The model folder.
     #[arg(long)]
     model: PathBuf,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Image files.
     images: Vec<PathBuf>,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Arguments { model, images } = Arguments::parse();
+    let Arguments { model, engine, images } = Arguments::parse();
     let s3 = aws_sdk_s3::Client::new(&service::aws::config("classifierfleet-classify", &service::aws::Place::default()).await);
-    let fetcher = Fetcher::new(s3, ModelUri::File(model), &std::env::temp_dir());
-    let model = Model::new(&Folder::fetch(&fetcher).await?)?;
+    let fetcher = Fetcher::new(s3, ModelUri::File(std::path::absolute(model)?), &std::env::temp_dir());
+    let model = Model::new(&Folder::fetch(&fetcher).await?, &engine)?;
+    eprintln!("{model} answers its golden image as recorded, with {}", engine.engine);
     for path in images {
         let image = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         let classified = classify(&model, &image, 100_000_000)?;

@@ -4,14 +4,17 @@
 //! receive → fetch → decode → infer → result to S3 → reply → delete **last**, so that a worker that dies loses nothing.
 
 pub mod activity;
+pub mod calls;
 mod cause;
 pub mod drain;
 pub mod image;
 pub mod instance;
 pub mod intent;
+pub mod isolated;
 pub mod jobs;
 pub mod metrics;
 pub mod model;
 pub mod registration;
+pub mod restarts;
 pub mod run;
 pub mod settings;

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use service::monitor::{self, Readiness};
 use service::{logs, shutdown};
+use worker::isolated;
 use worker::run::run;
 use worker::settings::Settings;
 
@@ -28,6 +29,10 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn live(settings: &Settings) -> anyhow::Result<()> {
     let drain = shutdown::on_signal().context("signals cannot be handled")?;
+    if settings.isolated {
+        // What asks the worker to stop reaches this process, too; the image is classified nevertheless.
+        return Ok(isolated::run(settings).await?);
+    }
     let (registry, readiness) = (prometheus::Registry::new(), Readiness::default());
     let monitor = async {
         if let Some(address) = settings.monitor_listen {

@@ -1,6 +1,6 @@
 //! What Prometheus is shown of a worker.
 
-use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Counter, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Upper bounds of the stages' durations in seconds.
 const BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
@@ -14,6 +14,10 @@ pub struct Metrics {
     pub held: IntGauge,
     /// Measured before the worker became ready.
     pub images_per_second: Gauge,
+    /// CPU time of decoding and inference.
+    pub classify_cpu_seconds: Counter,
+    /// Requests to AWS, retries included.
+    pub aws_calls: IntCounterVec,
 }
 
 impl Metrics {
@@ -37,11 +41,21 @@ impl Metrics {
                 "classifierfleet_worker_measured_images_per_second",
                 "Images per second that this worker classified when it started, all cores together.",
             )?,
+            classify_cpu_seconds: Counter::new(
+                "classifierfleet_worker_classify_cpu_seconds_total",
+                "CPU time that decoding and inference took on the worker's threads.",
+            )?,
+            aws_calls: IntCounterVec::new(
+                Opts::new("classifierfleet_worker_aws_calls_total", "Requests to SQS and S3, retries included, by what was asked."),
+                &["call"],
+            )?,
         };
         registry.register(Box::new(metrics.jobs.clone()))?;
         registry.register(Box::new(metrics.stages.clone()))?;
         registry.register(Box::new(metrics.held.clone()))?;
         registry.register(Box::new(metrics.images_per_second.clone()))?;
+        registry.register(Box::new(metrics.classify_cpu_seconds.clone()))?;
+        registry.register(Box::new(metrics.aws_calls.clone()))?;
         Ok(metrics)
     }
 

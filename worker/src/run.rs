@@ -3,23 +3,23 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use aws_config::SdkConfig;
 use jiff::Timestamp;
 use prometheus::Registry;
 use service::monitor::Readiness;
-use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use crate::activity::Activity;
+use crate::calls::CallCounter;
 use crate::drain::Watch;
 use crate::instance::{Instance, InstanceError};
 use crate::intent::IntentSource;
-use crate::jobs::{Identity, Limits, Publisher, Queue, QueueError, Workshop, serve};
+use crate::jobs::{Cpu, Identity, ImageLimits, Isolation, Pace, Publisher, Queue, QueueError, Workshop, serve, until_reached};
 use crate::metrics::Metrics;
 use crate::model::fetch::Fetcher;
 use crate::model::{Folder, Model, ModelError, speed};
-use crate::registration::{Ready, RegistrationError, register};
+use crate::registration::{Ready, RegistrationError, follow, register, restarted};
+use crate::restarts::Restarts;
 use crate::settings::Settings;
 
 /// Why a worker ends before it is asked to.
@@ -40,8 +40,11 @@ pub enum RunError {
     #[error("there is no request queue to work on")]
     Queue(#[from] QueueError),
     /// The operator could not be told.
-    #[error("the worker cannot say that it is ready")]
+    #[error("the operator cannot be told of this worker")]
     Registration(#[from] RegistrationError),
+    /// This program is not where it was.
+    #[error("this program cannot be located, so that it could not classify an image in a process of its own")]
+    Program(#[source] std::io::Error),
     /// Metrics could not be registered.
     #[error("the metrics cannot be made")]
     Metrics(#[from] prometheus::Error),
@@ -53,8 +56,9 @@ pub enum RunError {
 /// The machine, and what all of a worker's life shares.
 struct Machine {
     instance: Instance,
-    aws: SdkConfig,
     ec2: ec2::Ec2,
+    s3: aws_sdk_s3::Client,
+    sqs: aws_sdk_sqs::Client,
     activity: Activity,
 }
 
@@ -63,44 +67,70 @@ struct Machine {
 /// # Errors
 /// When the worker cannot get ready, or a part of it dies.
 pub async fn run(settings: &Settings, registry: &Registry, readiness: &Readiness, drain: &CancellationToken) -> Result<(), RunError> {
-    let Some(machine) = drain.run_until_cancelled(Machine::identify()).await.transpose()? else { return Ok(()) };
+    let restarts = Restarts::begin(&settings.cache_dir);
+    let metrics = Metrics::new(registry)?;
+    let Some(machine) = drain.run_until_cancelled(Machine::identify(&metrics)).await.transpose()? else { return Ok(()) };
     let Machine { instance, ec2, activity, .. } = &machine;
     tracing::info!(
         instance = instance.id(),
         namespace = settings.namespace,
         fleet = settings.fleet,
         revision = settings.revision,
+        restarts = restarts.count(),
         "the worker starts"
     );
     let watch = Watch { instance, intent: IntentSource::new(instance, ec2), activity, idle_after: settings.idle_shutdown() };
     let life = async {
-        let lived = live(settings, &machine, registry, readiness, drain).await;
+        let lived = live(settings, &machine, restarts.count(), metrics, readiness, drain).await;
         drain.cancel();
         lived
     };
     let ((), lived) = tokio::join!(watch.run(drain), life);
+    if lived.is_ok() {
+        restarts.end();
+    }
     lived
 }
 
 impl Machine {
-    async fn identify() -> Result<Self, InstanceError> {
+    async fn identify(metrics: &Metrics) -> Result<Self, InstanceError> {
         let instance = Instance::identify().await?;
         let aws = service::aws::config("classifierfleet-worker", &service::aws::Place::default()).await;
-        Ok(Self { instance, ec2: ec2::Ec2::new(&aws), aws, activity: Activity::default() })
+        let counter = CallCounter(metrics.aws_calls.clone());
+        let s3 = aws_sdk_s3::config::Builder::from(&aws).interceptor(counter.clone()).build();
+        let sqs = aws_sdk_sqs::config::Builder::from(&aws).interceptor(counter).build();
+        Ok(Self {
+            instance,
+            ec2: ec2::Ec2::new(&aws),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs),
+            activity: Activity::default(),
+        })
     }
 }
 
 async fn live(
     settings: &Settings,
     machine: &Machine,
-    registry: &Registry,
+    restarts: u32,
+    metrics: Metrics,
     readiness: &Readiness,
     drain: &CancellationToken,
 ) -> Result<(), RunError> {
+    let ready = async {
+        if restarts > 0 {
+            restarted(&machine.ec2, machine.instance.id(), restarts).await?;
+        }
+        get_ready(settings, machine, metrics, readiness, drain).await
+    };
     // A wish to leave counts while the model is still being fetched, too.
-    if let Some(workshop) = drain.run_until_cancelled(get_ready(settings, machine, registry, drain)).await.transpose()? {
+    if let Some((workshop, ready)) = drain.run_until_cancelled(ready).await.transpose()? {
         readiness.set(true);
-        serve(Arc::new(workshop), settings.parallelism()).await?;
+        let pace = Arc::clone(&workshop.pace);
+        tokio::select! {
+            served = serve(Arc::new(workshop)) => served?,
+            never = follow(&machine.ec2, machine.instance.id(), ready, &pace) => match never {},
+        }
         readiness.set(false);
     }
     tracing::info!("the worker leaves");
@@ -109,42 +139,63 @@ async fn live(
 
 /// All that must hold before the first job is taken; at its end the operator knows. A machine that is started again does
 /// all of it again: what its tag said of an earlier start is overwritten.
-async fn get_ready(settings: &Settings, machine: &Machine, registry: &Registry, drain: &CancellationToken) -> Result<Workshop, RunError> {
-    let Machine { instance, aws, ec2, activity } = machine;
+async fn get_ready(
+    settings: &Settings,
+    machine: &Machine,
+    metrics: Metrics,
+    readiness: &Readiness,
+    drain: &CancellationToken,
+) -> Result<(Workshop, Ready), RunError> {
+    let Machine { instance, ec2, s3, sqs, activity } = machine;
     // However long it takes, it is no idleness: a worker must not leave before it could have had a job.
     let _busy = activity.begin();
-    let metrics = Metrics::new(registry)?;
-    let sqs = aws_sdk_sqs::Client::new(aws);
     let queue = Queue::open(sqs.clone(), &settings.request_queue, settings.visibility_timeout()).await?;
-    let (model, images_per_second) = model(settings, aws).await?;
+    let (model, images_per_second) = model(settings, s3).await?;
     metrics.images_per_second.set(images_per_second);
-    register(ec2, instance.id(), &Ready::new(Timestamp::now(), images_per_second, &model)).await?;
+    until_reached(s3, &settings.output_bucket).await;
+    let ready = Ready::new(Timestamp::now(), images_per_second, &model);
+    register(ec2, instance.id(), &ready).await?;
     tracing::info!(%model, images_per_second, parallelism = settings.parallelism(), queue = settings.request_queue, "ready");
-    let s3 = aws_sdk_s3::Client::new(aws);
-    Ok(Workshop {
-        queue,
-        publisher: Publisher::new(s3.clone(), sqs, &settings.output_bucket),
-        s3,
-        model: Arc::new(model),
+    let workshop = Workshop {
+        queue: Arc::new(queue),
+        publisher: Publisher::new(s3.clone(), sqs.clone(), &settings.output_bucket),
+        s3: s3.clone(),
+        cpu: Cpu::new(Arc::new(model), settings.parallelism().get(), settings.max_pixels),
+        isolation: Some(Isolation::of_this_program("--isolated").map_err(RunError::Program)?),
         identity: Identity { worker: instance.id().to_owned(), revision: settings.revision.clone() },
-        limits: Limits { max_pixels: settings.max_pixels, max_image_bytes: settings.max_image_bytes },
-        cpu: Semaphore::new(settings.parallelism().get()),
+        limits: ImageLimits { max_bytes: settings.max_image_bytes, max_buffered_bytes: settings.max_buffered_bytes },
+        pace: Arc::new(Pace::new(images_per_second, settings.parallelism())),
         drain: drain.clone(),
         activity: activity.clone(),
+        readiness: readiness.clone(),
         metrics,
-    })
+    };
+    Ok((workshop, ready))
 }
 
-/// Fetches, checks and warms the model up; also tells how many images it classifies a second.
-async fn model(settings: &Settings, aws: &SdkConfig) -> Result<(Model, f64), RunError> {
-    let failed = |source| RunError::Model { uri: settings.model_uri.to_string(), source };
-    let fetcher = Fetcher::new(aws_sdk_s3::Client::new(aws), settings.model_uri.clone(), &settings.cache_dir);
-    let folder = Folder::fetch(&fetcher).await.map_err(failed)?;
+/// Loads the model and warms it up; also tells how many images it classifies a second.
+async fn model(settings: &Settings, s3: &aws_sdk_s3::Client) -> Result<(Model, f64), RunError> {
+    let (model, folder) = load(settings, s3.clone()).await?;
     let parallelism: NonZeroUsize = settings.parallelism();
     let warm = tokio::task::spawn_blocking(move || {
-        let model = Model::new(&folder)?;
         let images_per_second = speed::measure(&model, &folder, parallelism)?;
         Ok((model, images_per_second))
     });
-    warm.await?.map_err(failed)
+    warm.await?.map_err(|source| failed(settings, source))
+}
+
+/// Fetches the model and checks it.
+///
+/// # Errors
+/// When it cannot be fetched, or does not serve.
+pub(crate) async fn load(settings: &Settings, s3: aws_sdk_s3::Client) -> Result<(Model, Folder), RunError> {
+    let fetcher = Fetcher::new(s3, settings.model_uri.clone(), &settings.cache_dir);
+    let folder = Folder::fetch(&fetcher).await.map_err(|source| failed(settings, source))?;
+    let engine = settings.engine.clone();
+    let loaded = tokio::task::spawn_blocking(move || Ok((Model::new(&folder, &engine)?, folder)));
+    loaded.await?.map_err(|source| failed(settings, source))
+}
+
+fn failed(settings: &Settings, source: ModelError) -> RunError {
+    RunError::Model { uri: settings.model_uri.to_string(), source }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use service::logs::LogArgs;
 
+use crate::model::engine::EngineArgs;
 use crate::model::fetch::ModelUri;
 
 /// Classifies images: takes jobs from SQS, runs an ONNX model with tract, stores the results in S3 and announces them.
@@ -50,12 +51,21 @@ pub struct Settings {
     /// An image object of more bytes than this is answered with an error instead of fetched.
     #[arg(long, env = "CLASSIFIERFLEET_MAX_IMAGE_BYTES", default_value_t = 64 * 1024 * 1024)]
     pub max_image_bytes: u64,
+    /// Bytes of images that may be held in memory before they are decoded; further ones wait in S3.
+    #[arg(long, env = "CLASSIFIERFLEET_MAX_BUFFERED_BYTES", default_value_t = 128 * 1024 * 1024)]
+    pub max_buffered_bytes: u64,
     /// Seconds without a job after which the worker leaves on its own, unless the operator wants to keep it; 0: never.
     #[arg(long, env = "CLASSIFIERFLEET_IDLE_SHUTDOWN_SECONDS", default_value_t = 900)]
     pub idle_shutdown_seconds: u64,
     /// Address for /healthz, /readyz and /metrics, such as 127.0.0.1:9090; none when not given.
     #[arg(long, env = "CLASSIFIERFLEET_MONITOR_LISTEN")]
     pub monitor_listen: Option<SocketAddr>,
+    /// Classify the image on standard input, and nothing else: how a worker treats what may have ended others.
+    #[arg(long, hide = true)]
+    pub isolated: bool,
+    /// What runs the model.
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// How to log.
     #[command(flatten)]
     pub logs: LogArgs,

@@ -95,7 +95,7 @@ fn the_middle_is_cropped_of_pictures_of_any_shape() {
     for (width, height) in [(90, 30), (30, 90)] {
         let middle = |x: u32, y: u32| u32::abs_diff(45, x.max(y)) <= 15;
         let pixels = RgbImage::from_fn(width, height, |x, y| Rgb(if middle(x, y) { GREEN } else { RED }));
-        let picture = Picture { pixels, orientation: Orientation::NoTransforms };
+        let picture = Picture::whole(pixels, Orientation::NoTransforms);
         let tensor = prepare(&picture, &input(20, 20, 30)).unwrap();
         assert_eq!(tensor.len(), 3 * 20 * 20);
         assert!(tensor.chunks(400).zip(GREEN).all(|(plane, should)| plane.iter().all(|&is| is == f32::from(should))), "{width} × {height}");
@@ -105,7 +105,7 @@ fn the_middle_is_cropped_of_pictures_of_any_shape() {
 #[test]
 fn extreme_shapes_need_no_extreme_memory() {
     for (width, height) in [(1, 60_000), (60_000, 1), (1, 1), (3, 2)] {
-        let picture = Picture { pixels: plain(width, height, BLUE), orientation: Orientation::Rotate90 };
+        let picture = Picture::whole(plain(width, height, BLUE), Orientation::Rotate90);
         let tensor = prepare(&picture, &input(24, 16, 32)).unwrap();
         assert_eq!(tensor.len(), 3 * 24 * 16, "{width} × {height}");
         assert_eq!([tensor[0], tensor[24 * 16], tensor[2 * 24 * 16]], BLUE.map(f32::from), "{width} × {height}");
@@ -114,7 +114,7 @@ fn extreme_shapes_need_no_extreme_memory() {
 
 #[test]
 fn numbers_are_normalised_and_laid_out_as_the_manifest_says() {
-    let picture = Picture { pixels: plain(2, 2, [10, 20, 30]), orientation: Orientation::NoTransforms };
+    let picture = Picture::whole(plain(2, 2, [10, 20, 30]), Orientation::NoTransforms);
     let spec = |layout, channels| {
         let mut spec = input(2, 2, 2);
         (spec.layout, spec.channels, spec.mean, spec.std) = (layout, channels, [10.0, 0.0, 0.0], [1.0, 2.0, 10.0]);

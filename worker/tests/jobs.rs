@@ -5,10 +5,11 @@
 mod aws;
 mod support;
 
-use aws::Cloud;
+use aws::{Cloud, Kind, Switch};
 use image::ImageFormat;
 use support::{BLUE, GREEN, RED, colours, encode, folder, plain};
-use wire::{ErrorCode, Outcome};
+use wire::{ErrorCode, Job, Outcome, SMALLEST_MESSAGE_LIMIT};
+use worker::jobs::Isolation;
 use worker::model::fetch::{Fetcher, ModelUri};
 use worker::model::{Folder, ModelError};
 
@@ -83,7 +84,7 @@ async fn a_drain_finishes_what_has_begun() {
     let worker = cloud.worker().await;
     let job = cloud.submit("blue.png", png(BLUE)).await;
     aws::until("the job to begin", || async {
-        (worker.workshop.cpu.available_permits() == 0 || cloud.waiting().await == (0, 0)).then_some(())
+        (worker.workshop.cpu.threads().available_permits() == 0 || cloud.waiting().await == (0, 0)).then_some(())
     })
     .await;
     worker.leave().await;
@@ -117,7 +118,7 @@ async fn a_job_that_takes_longer_than_the_visibility_timeout_stays_hidden() {
     worker.until_held(1).await;
     tokio::time::sleep(aws::VISIBILITY + aws::VISIBILITY / 2).await;
     assert_eq!(cloud.waiting().await, (0, 1), "the heartbeat keeps it hidden");
-    worker.workshop.cpu.add_permits(1);
+    worker.workshop.cpu.threads().add_permits(1);
     cloud.result(&job).await;
     cloud.until_waiting((0, 0)).await;
     worker.leave().await;
@@ -130,7 +131,7 @@ async fn a_redelivered_job_is_done_again_with_the_same_result() {
     let worker = cloud.worker().await;
     let job = cloud.submit("blue.png", png(BLUE)).await;
     let first = cloud.reply().await;
-    cloud.send(&job.to_message().unwrap()).await;
+    cloud.send(&job.to_message(SMALLEST_MESSAGE_LIMIT).unwrap()).await;
     let second = cloud.reply().await;
     assert_eq!((first.id, &first.outcome), (second.id, &second.outcome));
     cloud.until_waiting((0, 0)).await;
@@ -180,6 +181,140 @@ async fn many_jobs_and_two_workers_leave_one_result_each() {
     for worker in workers {
         worker.leave().await;
     }
+}
+
+#[tokio::test]
+#[ignore = "needs SQS and S3: cargo xtask test starts them"]
+async fn an_image_in_the_message_is_not_fetched() {
+    let cloud = Cloud::new().await;
+    let worker = cloud.worker().await;
+    let (id, reply_to) = (uuid::Uuid::now_v7(), format!("{}-replies", cloud.name));
+    let (bucket, key) = ("there is no such bucket".to_owned(), "nor such a key".to_owned());
+    let (name, submitted_at, image) = ("red.png".to_owned(), jiff::Timestamp::now(), png(RED).map(Into::into));
+    let job = Job { id, name, bucket, key, reply_to, submitted_at, traceparent: None, image };
+    cloud.send(&job.to_message(10_000).unwrap()).await;
+    assert!(matches!(cloud.reply().await.outcome, Outcome::Classified { label, .. } if label == "red"));
+    worker.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs SQS and S3: cargo xtask test starts them"]
+async fn a_quick_worker_takes_many_and_memory_for_one_image_after_the_other_is_enough() {
+    let cloud = Cloud::new().await;
+    let image = encode(plain(560, 560, BLUE), ImageFormat::Bmp);
+    assert!(image.len() > 900_000, "two of them are more than may be held");
+    let mut jobs = Vec::new();
+    for _ in 0..12 {
+        jobs.push(cloud.submit("blue.bmp", Some(image.clone())).await);
+    }
+    let worker = cloud.worker_of(Kind { images_per_second: 1000.0, cpu: 2, ..Kind::default() }).await;
+    for job in &jobs {
+        assert!(matches!(cloud.result(job).await.0.outcome, Outcome::Classified { label, .. } if label == "blue"));
+    }
+    cloud.until_waiting((0, 0)).await;
+    worker.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs SQS and S3: cargo xtask test starts them"]
+async fn a_worker_that_cannot_reach_s3_gives_its_jobs_back_and_takes_no_more_until_it_can() {
+    let cloud = Cloud::new().await;
+    let switch = Switch::new().await;
+    let worker = cloud.worker_of(Kind { s3: Some(switch.s3().await), ..Kind::default() }).await;
+    switch.open(false);
+    let mut jobs = Vec::new();
+    for _ in 0..4 {
+        jobs.push(cloud.submit("green.png", png(GREEN)).await);
+    }
+    worker.until_ended("failed").await;
+    assert!(!worker.workshop.readiness.get());
+    aws::until("the last of them to be given back", || async { (worker.workshop.metrics.held.get() == 0).then_some(()) }).await;
+    tokio::time::sleep(aws::VISIBILITY).await;
+    assert!(worker.ended("failed") <= 3.0, "two were held, one more may have been on its way");
+    switch.open(true);
+    for job in &jobs {
+        assert!(matches!(cloud.result(job).await.0.outcome, Outcome::Classified { label, .. } if label == "green"));
+    }
+    assert!(worker.workshop.readiness.get());
+    cloud.until_waiting((0, 0)).await;
+    worker.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs SQS and S3: cargo xtask test starts them"]
+async fn a_job_that_nobody_else_would_get_waits_here_for_s3() {
+    let cloud = Cloud::new().await;
+    let (dead, switch) = (cloud.with_dead_letters(1).await, Switch::new().await);
+    let worker = cloud.worker_of(Kind { s3: Some(switch.s3().await), ..Kind::default() }).await;
+    switch.open(false);
+    let job = cloud.submit("red.png", png(RED)).await;
+    aws::until("S3 to fail", || async { (!worker.workshop.readiness.get()).then_some(()) }).await;
+    switch.open(true);
+    assert!(matches!(cloud.result(&job).await.0.outcome, Outcome::Classified { label, .. } if label == "red"));
+    cloud.until_waiting((0, 0)).await;
+    assert!(cloud.messages(&dead).await.is_empty());
+    worker.leave().await;
+}
+
+/// How a worker starts a process of its own, with settings that a test has.
+fn isolation() -> Isolation {
+    let settings = [
+        ("--namespace", "default".to_owned()),
+        ("--fleet", "imagenet".to_owned()),
+        ("--revision", "r1".to_owned()),
+        ("--request-queue", "none".to_owned()),
+        ("--output-bucket", "none".to_owned()),
+        ("--model-uri", format!("file://{}", colours().display())),
+    ];
+    let args = settings.into_iter().flat_map(|(name, value)| [name.into(), value.into()]);
+    Isolation::new(env!("CARGO_BIN_EXE_classifierfleet-worker").into(), args.chain(["--isolated".into()]).collect())
+}
+
+#[tokio::test]
+#[ignore = "needs SQS and S3: cargo xtask test starts them"]
+async fn what_was_received_for_the_last_time_is_classified_in_a_process_of_its_own() {
+    let cloud = Cloud::new().await;
+    let dead = cloud.with_dead_letters(2).await;
+    let jobs = [
+        (cloud.submit("red.png", png(RED)).await, Some("red")),
+        (cloud.submit("letter.jpg", Some(b"dear sir or madam".to_vec())).await, None),
+    ];
+    cloud.receive_in_vain().await;
+    let worker = cloud.worker_of(Kind { isolation: Some(isolation()), ..Kind::default() }).await;
+    for (job, expected) in &jobs {
+        let (result, _) = cloud.result(job).await;
+        let label = match result.outcome {
+            Outcome::Classified { label, .. } => Some(label),
+            Outcome::Failed { code, .. } => {
+                assert_eq!(code, ErrorCode::NotAnImage);
+                None
+            }
+        };
+        assert_eq!(label.as_deref(), *expected);
+    }
+    cloud.until_waiting((0, 0)).await;
+    assert!(cloud.messages(&dead).await.is_empty());
+    worker.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs SQS and S3: cargo xtask test starts them"]
+async fn what_ends_every_process_ends_no_worker_and_its_uploader_is_told() {
+    let cloud = Cloud::new().await;
+    let dead = cloud.with_dead_letters(2).await;
+    let job = cloud.submit("bomb.png", png(RED)).await;
+    cloud.receive_in_vain().await;
+    let killed = Isolation::new("/bin/sh".into(), ["-c", "kill -9 $$"].map(Into::into).into());
+    let worker = cloud.worker_of(Kind { isolation: Some(killed), ..Kind::default() }).await;
+    let reply = cloud.reply().await;
+    assert!(matches!(&reply.outcome, Outcome::Failed { code: ErrorCode::RetriesExhausted, message } if message.contains("2 tries")));
+    assert_eq!(cloud.result(&job).await.0, reply, "it is stored as well");
+    let next = cloud.submit("green.png", png(GREEN)).await;
+    assert!(matches!(cloud.result(&next).await.0.outcome, Outcome::Classified { label, .. } if label == "green"), "the worker goes on");
+    cloud.until_waiting((0, 0)).await;
+    let letters = aws::until("the dead letter", || async { Some(cloud.messages(&dead).await).filter(|letters| !letters.is_empty()) }).await;
+    assert_eq!(Job::from_message(&letters[0]).unwrap(), job);
+    worker.leave().await;
 }
 
 #[tokio::test]

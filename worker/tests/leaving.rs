@@ -108,8 +108,9 @@ fn job() -> String {
         reply_to: "responses-0.fifo".to_owned(),
         submitted_at: jiff::Timestamp::now(),
         traceparent: None,
+        image: None,
     };
-    job.to_message().unwrap()
+    job.to_message(wire::SMALLEST_MESSAGE_LIMIT).unwrap()
 }
 
 async fn leaves_for(item: &str, value: &str, said: &str) {

@@ -7,12 +7,14 @@ use std::path::PathBuf;
 
 use image::ImageFormat;
 use serde_json::{Value, json};
-use support::{BLUE, GREEN, RED, colours, encode, folder, plain};
+use support::{BLUE, GREEN, RED, colours, encode, folder, model, plain};
 use wire::{ErrorCode, Outcome};
 use worker::jobs::classify;
+use worker::model::answer::MeaningError;
+use worker::model::engine::{EngineArgs, Kind};
 use worker::model::fetch::{FetchError, Fetcher, ModelUri};
 use worker::model::golden::GoldenError;
-use worker::model::manifest::{Channels, Layout, Manifest, Output};
+use worker::model::manifest::{Channels, Distance, Embedding, FileRef, Layout, Manifest, Output};
 use worker::model::{Folder, Model, ModelError};
 
 fn manifest_with(pointer: &str, value: Value) -> Result<Manifest, String> {
@@ -39,13 +41,26 @@ fn manifests_that_cannot_be_right_are_refused_with_a_sentence() {
         ("/input/mean", json!([1.0]), "invalid length 1"),
         (
             "/input/resize",
-            json!({"shorterSide": 4, "filter": "bilinear"}),
-            "it must be between 8 (the crop must fit into the resized image)",
+            json!({"fit": "cover", "shorterSide": 4, "filter": "bilinear"}),
+            "input.resize.shorterSide is 4; it must be between 8 (the input must fit into the resized image)",
         ),
-        ("/input/resize", json!({"longerSide": 8}), "unknown field `longerSide`"),
-        ("/input/resize", json!({"shorterSide": 8, "filter": "nearest"}), "unknown variant `nearest`"),
-        ("/input/crop", json!("left"), "unknown variant `left`"),
-        ("/output/kind", json!("embedding"), "unknown variant `embedding`"),
+        ("/input/resize", json!({"shorterSide": 8, "filter": "bilinear"}), "missing field `fit`"),
+        ("/input/resize", json!({"fit": "crop"}), "unknown variant `crop`, expected one of `cover`, `stretch`, `pad`"),
+        ("/input/resize", json!({"fit": "cover", "longerSide": 8}), "unknown field `longerSide`"),
+        ("/input/resize", json!({"fit": "cover", "shorterSide": 8, "filter": "nearest"}), "unknown variant `nearest`"),
+        (
+            "/input/resize",
+            json!({"fit": "stretch", "width": 8, "height": 7, "filter": "bilinear"}),
+            "input.resize.height is 7; it must be between 8",
+        ),
+        ("/input/resize", json!({"fit": "pad", "colour": [0, 0, 256], "filter": "bilinear"}), "invalid value: integer `256`"),
+        ("/output/kind", json!("embedding"), "unknown field `labels`"),
+        ("/output/kind", json!("ranking"), "expected one of `probabilities`, `logits`, `embedding`"),
+        ("/output", embedding("threshold", json!(0.0)), "output.threshold is 0; it must be above 0"),
+        ("/output", embedding("unknown", json!(" ")), "output.unknown is \" \"; it must be a label"),
+        ("/output", embedding("distance", json!("manhattan")), "expected `euclidean` or `cosine`"),
+        ("/output", embedding("gallery", json!({"file": "../g", "sha256": ""})), "output.gallery names the file \"../g\""),
+        ("/output", embedding("topK", json!(0)), "output.topK must be at least 1"),
         ("/output/topK", json!(0), "output.topK must be at least 1"),
         ("/output/gallery", json!("x"), "unknown field `gallery`"),
         ("/golden/tolerance", json!(0.0), "golden.tolerance is 0; it must be above 0"),
@@ -56,16 +71,30 @@ fn manifests_that_cannot_be_right_are_refused_with_a_sentence() {
     }
 }
 
+/// The output of a face recogniser, one field changed.
+fn embedding(field: &str, value: Value) -> Value {
+    let gallery = json!({"file": "gallery.json", "sha256": "0".repeat(64)});
+    let mut output = json!({
+        "kind": "embedding", "gallery": gallery, "distance": "cosine", "threshold": 0.4, "unknown": "nobody", "topK": 1,
+    });
+    output[field] = value;
+    output
+}
+
 #[test]
-fn the_default_model_has_a_manifest_that_is_read() {
-    let path = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../models/efficientnet-lite0/model.json");
-    let manifest = Manifest::parse(&std::fs::read(path).unwrap()).unwrap();
-    assert_eq!((manifest.input.shape(), manifest.output.classes().top_k), ([1, 3, 224, 224], 5));
+fn the_manifests_of_our_recipes_are_read() {
+    let models = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../models");
+    let expected =
+        [("efficientnet-lite0", [1, 3, 224, 224], 5), ("face-recognition", [1, 3, 150, 150], 3), ("open-nsfw", [1, 224, 224, 3], 2)];
+    for (name, shape, top_k) in expected {
+        let manifest = Manifest::parse(&std::fs::read(models.join(name).join("model.json")).unwrap()).unwrap();
+        assert_eq!((manifest.name.as_str(), manifest.input.shape(), manifest.output.top_k()), (name, shape, top_k));
+    }
 }
 
 #[test]
 fn a_model_tells_apart_what_it_was_made_for() {
-    let model = Model::new(&folder()).unwrap();
+    let model = model();
     assert_eq!(model.to_string(), "colours@1");
     for (colour, label, second) in [(RED, "red", "green"), (GREEN, "green", "blue"), (BLUE, "blue", "green")] {
         let classified = classify(&model, &encode(plain(20, 30, colour), ImageFormat::Png), 1_000_000).unwrap();
@@ -78,7 +107,7 @@ fn a_model_tells_apart_what_it_was_made_for() {
 
 #[test]
 fn what_is_no_image_is_an_outcome_not_an_error() {
-    let model = Model::new(&folder()).unwrap();
+    let model = model();
     let classified = classify(&model, b"hello", 1_000_000).unwrap();
     assert!(matches!(classified.outcome, Outcome::Failed { code: ErrorCode::NotAnImage, message } if message.contains("send JPEG")));
 }
@@ -89,7 +118,7 @@ fn a_model_that_is_off_does_not_serve() {
     let refused = |change: &dyn Fn(&mut Folder)| {
         let mut folder = folder();
         change(&mut folder);
-        match Model::new(&folder) {
+        match Model::new(&folder, &EngineArgs::default()) {
             Err(ModelError::Golden(error)) => error,
             other => panic!("{other:?}"),
         }
@@ -106,15 +135,15 @@ fn folders_that_do_not_fit_together_do_not_serve() {
     let refused = |change: &dyn Fn(&mut Folder)| {
         let mut folder = folder();
         change(&mut folder);
-        Model::new(&folder).unwrap_err()
+        Model::new(&folder, &EngineArgs::default()).unwrap_err()
     };
     assert!(
-        matches!(refused(&|folder| folder.labels = "red\ngreen\n".into()), ModelError::Labels { problem, .. } if problem.contains("2 labels"))
+        matches!(refused(&|folder| folder.names = "red\ngreen\n".into()), ModelError::Names(MeaningError::Labels(error)) if error.problem.contains("2 labels"))
     );
     assert!(
-        matches!(refused(&|folder| folder.labels = "red\n\nblue\n".into()), ModelError::Labels { problem, .. } if problem.contains("line 2"))
+        matches!(refused(&|folder| folder.names = "red\n\nblue\n".into()), ModelError::Names(MeaningError::Labels(error)) if error.problem.contains("line 2"))
     );
-    assert!(matches!(refused(&|folder| folder.onnx = "nonsense".into()), ModelError::Plan(_)));
+    assert!(matches!(refused(&|folder| folder.onnx = "nonsense".into()), ModelError::Engine(_)));
     assert!(matches!(refused(&|folder| folder.manifest.input.layout = Layout::Nhwc), ModelError::Golden(GoldenError::Length { .. })));
     assert!(matches!(refused(&|folder| folder.golden_image = "nonsense".into()), ModelError::GoldenImage(_)));
 }
@@ -122,12 +151,45 @@ fn folders_that_do_not_fit_together_do_not_serve() {
 #[test]
 fn probabilities_are_taken_as_they_are() {
     let mut folder = folder();
-    folder.manifest.output = Output::Probabilities(folder.manifest.output.classes().clone());
-    let model = Model::new(&folder).unwrap();
-    let scores = model.probabilities(&[0.5; 3 * 8 * 8]).unwrap();
-    assert_eq!(scores, [5.0, 5.0, 5.0]);
-    assert!(model.probabilities(&[f32::NAN; 3 * 8 * 8]).is_err(), "what is no number must not become a result");
-    assert!(model.probabilities(&[0.5; 3]).is_err(), "an input of another shape");
+    let Output::Logits(classes) = folder.manifest.output.clone() else { panic!("{:?}", folder.manifest.output) };
+    folder.manifest.output = Output::Probabilities(classes);
+    let model = Model::new(&folder, &EngineArgs::default()).unwrap();
+    let scores = model.infer(&[0.5; 3 * 8 * 8]).unwrap().predictions;
+    assert_eq!(scores.iter().map(|score| score.probability).collect::<Vec<_>>(), [5.0, 5.0]);
+    assert!(model.infer(&[f32::NAN; 3 * 8 * 8]).is_err(), "what is no number must not become a result");
+    assert!(model.infer(&[0.5; 3]).is_err(), "an input of another shape");
+}
+
+/// The scores of the colours model as vectors: near those of red pictures lies what is red.
+#[test]
+fn an_embedding_is_answered_with_the_nearest_name_or_none() {
+    let mut folder = folder();
+    let gallery = FileRef { file: "gallery.json".to_owned(), sha256: String::new() };
+    let embedding = Embedding { gallery, distance: Distance::Euclidean, threshold: 4.0, unknown: "no idea".to_owned(), top_k: 2 };
+    folder.manifest.output = Output::Embedding(embedding);
+    folder.names = r#"[{"name": "rose", "vectors": [[10, 0, 0], [8, 1, 1]]}, {"name": "sky", "vectors": [[0, 3, 9]]}]"#.into();
+    let model = Model::new(&folder, &EngineArgs::default()).unwrap();
+    for (colour, label) in [(RED, "rose"), (BLUE, "sky"), (GREEN, "no idea")] {
+        let classified = classify(&model, &encode(plain(9, 9, colour), ImageFormat::Png), 1_000).unwrap();
+        let Outcome::Classified { label: is, predictions } = classified.outcome else { panic!("{label}: no predictions") };
+        assert_eq!((is.as_str(), predictions.len()), (label, 2));
+        assert!(predictions[0].distance < predictions[1].distance, "{predictions:?}");
+        assert_eq!(predictions[0].probability >= 0.5, label != "no idea", "{predictions:?}");
+    }
+    folder.names = r#"[{"name": "rose", "vectors": [[1, 0]]}]"#.into();
+    let error = Model::new(&folder, &EngineArgs::default()).unwrap_err();
+    assert!(matches!(&error, ModelError::Names(MeaningError::Gallery(error)) if error.problem.contains("the network gives 3")), "{error}");
+}
+
+#[test]
+fn a_library_that_is_not_there_is_said_with_what_to_do() {
+    let missing = PathBuf::from("/nowhere/libonnxruntime.so");
+    let args = EngineArgs { engine: Kind::Onnxruntime, onnxruntime_library: Some(missing), ..EngineArgs::default() };
+    let error = Model::new(&folder(), &args).unwrap_err();
+    let text = std::error::Error::source(&error).unwrap().to_string();
+    for part in ["/nowhere/libonnxruntime.so", "Install version 1.", "--onnxruntime-library", "ORT_DYLIB_PATH", "engine tract"] {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
 }
 
 #[test]

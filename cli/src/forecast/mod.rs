@@ -167,6 +167,7 @@ fn instance(offering: &Offering, number: u32, state: State, ready: bool, rate: O
         warm: false,
         kept: false,
         draining_since: None,
+        boots_since: now,
         stopped_since: now,
     }
 }

@@ -72,10 +72,11 @@ async fn submit(stack: &Stack, name: &str) -> String {
         reply_to: format!("{name}-responses-0"),
         submitted_at: Timestamp::now(),
         traceparent: None,
+        image: None,
     };
     sqs.create_queue().queue_name(&job.reply_to).send().await.unwrap();
     let url = sqs.get_queue_url().queue_name(format!("{name}-requests")).send().await.unwrap().queue_url.unwrap();
-    sqs.send_message().queue_url(url).message_body(job.to_message().unwrap()).send().await.unwrap();
+    sqs.send_message().queue_url(url).message_body(job.to_message(wire::SMALLEST_MESSAGE_LIMIT).unwrap()).send().await.unwrap();
     format!("{key}.json")
 }
 

@@ -35,6 +35,8 @@ pub fn settings() -> Settings {
         output_bucket: "out".to_owned(),
         response_format: ResponseFormat::Label,
         max_upload_bytes: 10_485_760,
+        inline_bytes: 0,
+        max_message_bytes: 262_144,
         max_files: 300,
         max_pending: 1000,
         max_buffered_bytes: 64 << 20,

@@ -104,8 +104,7 @@ impl Stack {
 
     /// Puts the result into S3, then announces it.
     pub async fn answer(&self, job: Job) {
-        let object = self.s3.get_object().bucket(&job.bucket).key(&job.key).send().await.unwrap();
-        let image = object.body.collect().await.unwrap().into_bytes();
+        let image = self.stored(&job).await;
         let body = serde_json::to_string(&result(&job, std::str::from_utf8(&image[4..]).unwrap())).unwrap();
         let key = ObjectKeys::new(job.id, &job.name).result;
         let bytes = ByteStream::from(body.clone().into_bytes());
@@ -113,6 +112,18 @@ impl Stack {
         if self.announces.load(Ordering::Relaxed) {
             self.announce(&job.reply_to, &body).await;
         }
+    }
+
+    /// The job's image, as it is in the bucket.
+    pub async fn stored(&self, job: &Job) -> Vec<u8> {
+        let object = self.s3.get_object().bucket(&job.bucket).key(&job.key).send().await.unwrap();
+        object.body.collect().await.unwrap().to_vec()
+    }
+
+    /// Has the request queue refuse messages of more bytes.
+    pub async fn allow(&self, bytes: u32) {
+        let (url, limit) = (self.url(&self.settings.request_queue).await, bytes.to_string());
+        self.sqs.set_queue_attributes().queue_url(url).attributes(QueueAttributeName::MaximumMessageSize, limit).send().await.unwrap();
     }
 
     pub async fn announce(&self, queue: &str, body: &str) {

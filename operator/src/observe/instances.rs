@@ -18,13 +18,39 @@ pub struct Ready {
     pub images_per_second: Option<f64>,
 }
 
+/// What a worker says of itself when it had to be started again.
+#[derive(Debug, Clone, Deserialize)]
+struct Restarted {
+    /// When.
+    at: Timestamp,
+    /// How often since the machine booted.
+    count: u32,
+}
+
+/// A worker that was started again so often since its machine booted gets no more time to become ready: another machine may do
+/// better.
+const MOST_RESTARTS: u32 = 5;
+
 /// EC2 tells times of launches in whole seconds, workers theirs too.
 const ROUNDING_SECONDS: i64 = 1;
 
-/// What `instance` said of itself, if that was since its last start, by EC2's clock and by the order that we gave.
+/// What `instance` said of itself, if that was since its last start, by EC2's clock and by the order that we gave, and since its
+/// worker was last started again.
 pub fn registered(instance: &ec2::Instance) -> Option<Ready> {
     let started: Option<Timestamp> = instance.tag(tags::STARTED).and_then(|text| text.parse().ok());
-    said_since(instance, started.map_or(instance.launched_at, |started| started.max(instance.launched_at)))
+    let restarted = restarted(instance).map(|restarted| restarted.at);
+    said_since(instance, [started, restarted].into_iter().flatten().fold(instance.launched_at, Timestamp::max))
+}
+
+fn restarted(instance: &ec2::Instance) -> Option<Restarted> {
+    let restarted: Restarted = serde_json::from_str(instance.tag(tags::RESTARTED)?).ok()?;
+    (restarted.at >= instance.launched_at).then_some(restarted)
+}
+
+/// Since when its worker has had to become ready.
+fn boots_since(instance: &ec2::Instance) -> Timestamp {
+    let restarted = restarted(instance).filter(|restarted| restarted.count < MOST_RESTARTS);
+    restarted.map_or(instance.launched_at, |restarted| restarted.at)
 }
 
 fn said_since(instance: &ec2::Instance, since: Timestamp) -> Option<Ready> {
@@ -76,6 +102,7 @@ pub fn read(instance: &ec2::Instance, default_subnet: bool, told: Option<&Told>)
         warm: is_warm(instance),
         kept: instance.tag(tags::INTENT) == Some(tags::KEEP) || matches!(told, Some(Told::Keep(_))),
         draining_since: draining_since(instance).or(told_to_drain),
+        boots_since: boots_since(instance),
         stopped_since: ordered_at(instance).unwrap_or(instance.launched_at),
     }
 }

@@ -81,7 +81,8 @@ impl Needs {
 
     /// All that is wrong, each fault once.
     fn faults(&self) -> impl Iterator<Item = &Fault> {
-        let faults = [self.names.as_ref().err(), self.queues.as_ref().err(), self.buckets.as_ref().err(), self.template_version.as_ref().err()];
+        let faults =
+            [self.names.as_ref().err(), self.queues.as_ref().err(), self.buckets.as_ref().err(), self.template_version.as_ref().err()];
         let faults = faults.into_iter().chain([self.gateway.as_ref().err()]).flatten();
         faults.take(if self.names.is_err() { 1 } else { usize::MAX })
     }

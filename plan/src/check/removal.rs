@@ -43,7 +43,7 @@ impl Check<'_> {
                     && instance.draining_since.is_some_and(|since| inventory.at.duration_since(since) > fleet.drain_timeout)
             }
             Reason::BootTimeout => {
-                instance.is_active() && !instance.ready && inventory.at.duration_since(instance.launched_at) > fleet.boot_timeout
+                instance.is_active() && !instance.ready && inventory.at.duration_since(instance.boots_since) > fleet.boot_timeout
             }
             Reason::Deleting => stopped && !being_started && fleet.deleting,
             Reason::NotReusable => stopped && !being_started && !can_be_used,

@@ -114,6 +114,7 @@ impl Cloud {
             warm: false,
             kept: false,
             draining_since: None,
+            boots_since: self.time(),
             stopped_since: self.time(),
         }
     }
@@ -139,6 +140,7 @@ impl Cloud {
                 warm: true,
                 kept: false,
                 draining_since: None,
+                boots_since: time,
                 stopped_since: time,
                 ..machine.is.clone()
             };

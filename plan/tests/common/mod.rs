@@ -98,6 +98,7 @@ pub fn booting(id: &str, age: i64) -> Instance {
         warm: false,
         kept: false,
         draining_since: None,
+        boots_since: ago(age),
         stopped_since: ago(age),
     }
 }

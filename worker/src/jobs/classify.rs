@@ -2,12 +2,14 @@
 
 use std::time::Instant;
 
-use wire::{Outcome, Prediction};
+use serde::{Deserialize, Serialize};
+use wire::Outcome;
 
-use crate::image::decode::decode;
+use crate::image::decode::decode_for;
 use crate::image::prepare::PrepareError;
 use crate::model::Model;
-use crate::model::plan::PlanError;
+use crate::model::answer::Answer;
+use crate::model::engine::EngineError;
 
 /// The image is not to blame.
 #[derive(Debug, thiserror::Error)]
@@ -17,11 +19,11 @@ pub enum ClassifyError {
     Prepare(#[from] PrepareError),
     /// The network failed.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Engine(#[from] EngineError),
 }
 
 /// An answer, and how long it took.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Classified {
     /// Predictions, or why there are none.
     pub outcome: Outcome,
@@ -37,7 +39,7 @@ pub struct Classified {
 /// When resizing or the network fails. What is wrong with the image is no error but an outcome.
 pub fn classify(model: &Model, image: &[u8], max_pixels: u64) -> Result<Classified, ClassifyError> {
     let begin = Instant::now();
-    let picture = match decode(image, max_pixels) {
+    let picture = match decode_for(image, max_pixels, model.shorter_side()) {
         Ok(picture) => picture,
         Err(error) => {
             let outcome = Outcome::Failed { code: error.code(), message: error.to_string() };
@@ -48,12 +50,8 @@ pub fn classify(model: &Model, image: &[u8], max_pixels: u64) -> Result<Classifi
     // A large photo's pixels are not needed any more; the network wants the memory.
     drop(picture);
     let prepared = Instant::now();
-    let outcome = classified(model.infer(&input)?);
+    let Answer { label, predictions } = model.infer(&input)?;
+    let outcome = Outcome::Classified { label, predictions };
     let decode_seconds = (prepared - begin).as_secs_f64();
     Ok(Classified { outcome, decode_seconds, infer_seconds: prepared.elapsed().as_secs_f64() })
-}
-
-fn classified(predictions: Vec<Prediction>) -> Outcome {
-    let label = predictions.first().map(|best| best.label.clone()).unwrap_or_default();
-    Outcome::Classified { label, predictions }
 }

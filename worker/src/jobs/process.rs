@@ -1,54 +1,25 @@
-//! One job from its message to its end. The message is deleted last: a worker that dies anywhere before loses nothing,
-//! the job is done again and its result written again under the same key.
+//! One message from its receipt to its end. It is deleted last: a worker that dies anywhere before loses nothing, the job is
+//! done again and its result written again under the same key.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use aws_sdk_s3::Client as S3;
-use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinError;
-use tokio_util::sync::CancellationToken;
-use wire::{Job, JobResult, Outcome, Timings};
+use wire::{ErrorCode, Job, JobResult, Outcome, Timings};
 
-use super::classify::{Classified, ClassifyError, classify};
-use super::image::{ImageError, fetch};
-use super::publish::{PublishError, Publisher};
-use super::queue::{Message, Queue};
+use super::Line;
+use super::batch::Expected;
+use super::image::ImageError;
+use super::publish::{PublishError, Reply, reply};
+use super::queue::{Message, Receipt};
 use super::receive::Held;
-use super::{Identity, Limits, heartbeat};
-use crate::activity::Activity;
+use super::work::{Done, Work, WorkError, result};
 use crate::cause::chain;
-use crate::metrics::Metrics;
-use crate::model::Model;
 
-/// All that jobs are done with.
-#[derive(Debug)]
-pub struct Workshop {
-    /// Where jobs come from.
-    pub queue: Queue,
-    /// Where images lie.
-    pub s3: S3,
-    /// Where results go.
-    pub publisher: Publisher,
-    /// What classifies.
-    pub model: std::sync::Arc<Model>,
-    /// Who answers.
-    pub identity: Identity,
-    /// What is refused.
-    pub limits: Limits,
-    /// One permit for each image that may be decoded and classified at a time.
-    pub cpu: Semaphore,
-    /// Cancelled when nothing new may begin.
-    pub drain: CancellationToken,
-    /// Told of every job that is held.
-    pub activity: Activity,
-    /// What is counted.
-    pub metrics: Metrics,
-}
+/// Pauses before a job that SQS delivers to nobody any more is tried again here, while S3 cannot be reached; then it is given up.
+const LAST_PAUSES: [u64; 8] = [1, 2, 4, 8, 15, 30, 30, 30];
 
 /// How a message ended here.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Ending {
     /// The result is published, the message deleted.
     Done,
@@ -58,138 +29,146 @@ enum Ending {
     NotAJob,
     /// Something failed that may pass: tried again later, here or elsewhere.
     Failed,
+    /// It failed for the last time: its uploader is told, and SQS moves it to the dead-letter queue.
+    Exhausted,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum ProcessError {
-    #[error(transparent)]
-    Image(#[from] ImageError),
-    #[error(transparent)]
-    Classify(#[from] ClassifyError),
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    #[error("the classification ended by itself")]
-    Died(#[from] JoinError),
+/// The batches that the end of a job may join.
+struct Batches {
+    reply: Expected,
+    delete: Expected,
 }
 
-/// Does one job. An error means that the worker itself is broken.
-pub(super) async fn process(workshop: &Workshop, held: Held) -> Result<(), JoinError> {
-    let _busy = workshop.activity.begin();
-    workshop.metrics.held.inc();
-    let ending = end(workshop, held).await;
-    workshop.metrics.held.dec();
-    workshop.metrics.ended(match ending? {
+/// Does one job.
+pub(super) async fn process(line: &Line, held: Held) {
+    let metrics = &line.workshop.metrics;
+    let _busy = line.workshop.activity.begin();
+    metrics.held.inc();
+    let ending = end(line, held).await;
+    metrics.held.dec();
+    metrics.ended(match ending {
         Ending::Done => "done",
         Ending::GivenBack => "given_back",
         Ending::NotAJob => "not_a_job",
         Ending::Failed => "failed",
+        Ending::Exhausted => "exhausted",
     });
-    Ok(())
 }
 
-async fn end(workshop: &Workshop, Held { message, place }: Held) -> Result<Ending, JoinError> {
+async fn end(line: &Line, held: Held) -> Ending {
     let received_at = Timestamp::now();
-    let job = match Job::from_message(&message.body) {
+    let Held { mut message, place, kept, reply, delete } = held;
+    // With an image in it, it is worth to be dropped soon.
+    let job = match Job::from_message(&std::mem::take(&mut message.body)) {
         Ok(job) => job,
         Err(error) => {
             // Left hidden until its timeout ends: given back at once it would be received again at once, by all workers
             // in turn, until the redrive policy takes it. Deleted, nobody could find out who sent it.
             tracing::error!(message = message.id, receives = message.receives, %error, "a message is no job, left to the dead-letter queue");
-            return Ok(Ending::NotAJob);
+            return Ending::NotAJob;
         }
     };
-    let work = heartbeat::during(&workshop.queue, &message, work(workshop, &job, received_at, place)).await;
-    match work {
-        Ok(Some(outcome)) => Ok(done(workshop, &job, &message, &outcome).await),
-        Ok(None) => Ok(give_back(workshop, &job, &message).await),
-        Err(ProcessError::Died(error)) => Err(error),
-        Err(error) => Ok(retry(workshop, &job, &message, error).await),
+    let last = line.workshop.queue.is_last_receive(&message).await;
+    // What ended a worker comes back, together with the others that the worker had; none of them must end the next one for ever.
+    let isolation = line.workshop.isolation.as_ref().filter(|_| last && message.receives > 1);
+    let mut work = Work { line, job: &job, received_at, place, last, isolation };
+    let outcome = attempt(line, &mut work).await;
+    let batches = Batches { reply, delete };
+    match outcome {
+        Ok(Some(finished)) => {
+            line.breaker.worked();
+            // Kept hidden until it is deleted.
+            done(line, &job, &message, finished, batches).await;
+            drop(kept);
+            Ending::Done
+        }
+        Ok(None) => {
+            drop((kept, batches));
+            tracing::info!(job = %job.id, "given back, as this worker leaves");
+            line.hides.put((message.receipt, Duration::ZERO), None).await;
+            Ending::GivenBack
+        }
+        Err(error) if last => {
+            exhausted(line, &job, &message, &error, batches.reply).await;
+            drop(kept);
+            line.hides.put((message.receipt, Duration::ZERO), None).await;
+            Ending::Exhausted
+        }
+        Err(error) => {
+            drop((kept, batches));
+            retry(line, &job, message, &error).await;
+            Ending::Failed
+        }
     }
 }
 
-/// From the image to the published result; nothing when the worker drains before the job begins.
-async fn work(
-    workshop: &Workshop,
-    job: &Job,
-    received_at: Timestamp,
-    place: OwnedSemaphorePermit,
-) -> Result<Option<Outcome>, ProcessError> {
-    let mut timings = Timings { queue_ms: milliseconds(seconds_between(job.submitted_at, received_at)), ..Timings::default() };
-    let begin = Instant::now();
-    let ready = async {
-        let image = fetch(&workshop.s3, job, workshop.limits.max_image_bytes).await;
-        let fetched = begin.elapsed().as_secs_f64();
-        (image, fetched, workshop.cpu.acquire().await)
-    };
-    let Some((image, fetch_seconds, cpu)) = workshop.drain.run_until_cancelled(ready).await else { return Ok(None) };
-    // From here on the job is begun, and will be finished even when the worker drains.
-    drop(place);
-    workshop.metrics.stage("fetch", fetch_seconds);
-    timings.fetch_ms = milliseconds(fetch_seconds);
-    let outcome = match image {
-        Ok(image) => classify_off_thread(workshop, image, &mut timings).await?,
-        Err(error) => error.outcome().ok_or(error)?,
-    };
-    drop(cpu);
-    let result = result(workshop, job, outcome, timings);
-    let publish = Instant::now();
-    workshop.publisher.publish(job, &result).await?;
-    workshop.metrics.stage("publish", publish.elapsed().as_secs_f64());
-    Ok(Some(result.outcome))
-}
-
-async fn classify_off_thread(workshop: &Workshop, image: Bytes, timings: &mut Timings) -> Result<Outcome, ProcessError> {
-    let (model, max_pixels) = (std::sync::Arc::clone(&workshop.model), workshop.limits.max_pixels);
-    let Classified { outcome, decode_seconds, infer_seconds } =
-        tokio::task::spawn_blocking(move || classify(&model, &image, max_pixels)).await??;
-    workshop.metrics.stage("decode", decode_seconds);
-    workshop.metrics.stage("infer", infer_seconds);
-    timings.decode_ms = milliseconds(decode_seconds);
-    timings.infer_ms = milliseconds(infer_seconds);
-    Ok(outcome)
-}
-
-fn result(workshop: &Workshop, job: &Job, outcome: Outcome, timings: Timings) -> JobResult {
-    JobResult {
-        id: job.id,
-        name: job.name.clone(),
-        outcome,
-        model: workshop.model.reference(),
-        revision: workshop.identity.revision.clone(),
-        worker: workshop.identity.worker.clone(),
-        submitted_at: job.submitted_at,
-        finished_at: Timestamp::now(),
-        timings,
+/// Tries once; what SQS would deliver to nobody again, also while S3 cannot be reached.
+async fn attempt(line: &Line, work: &mut Work<'_>) -> Result<Option<Done>, WorkError> {
+    let mut pauses = if work.last { LAST_PAUSES.iter() } else { [].iter() };
+    loop {
+        let failed = match work.run().await {
+            Err(error) => error,
+            finished => return finished,
+        };
+        let Some(bucket) = bucket(&failed) else { return Err(failed) };
+        line.breaker.failed(bucket);
+        let Some(pause) = pauses.next() else { return Err(failed) };
+        tracing::warn!(job = %work.job.id, retry_in_seconds = pause, error = chain(&failed), "a job on its last receive failed, to be tried again here");
+        let pause = tokio::time::sleep(Duration::from_secs(*pause));
+        if line.workshop.drain.run_until_cancelled(pause).await.is_none() {
+            return Err(failed);
+        }
     }
 }
 
-async fn done(workshop: &Workshop, job: &Job, message: &Message, outcome: &Outcome) -> Ending {
-    if let Err(error) = workshop.queue.delete(message).await {
-        tracing::warn!(job = %job.id, %error, "a job is done but its message could not be deleted, it will be done again");
+/// The bucket that S3 failed with.
+fn bucket(error: &WorkError) -> Option<&str> {
+    match error {
+        WorkError::Image(ImageError::S3 { bucket, .. }) | WorkError::Publish(PublishError::S3 { bucket, .. }) => Some(bucket),
+        _ => None,
     }
+}
+
+async fn done(line: &Line, job: &Job, message: &Message, finished: Done, Batches { reply, delete }: Batches) {
+    let Done { outcome, announcement } = finished;
+    line.replies.put(announcement, Some(reply)).await;
+    line.deletes.put(Receipt::clone(&message.receipt), Some(delete)).await;
     match outcome {
         Outcome::Classified { label, .. } => tracing::info!(job = %job.id, label, receives = message.receives, "classified"),
         Outcome::Failed { code, message } => tracing::info!(job = %job.id, ?code, reason = message, "answered with an error"),
     }
-    Ending::Done
 }
 
-async fn give_back(workshop: &Workshop, job: &Job, message: &Message) -> Ending {
-    match workshop.queue.hide(message, Duration::ZERO).await {
-        Ok(()) => tracing::info!(job = %job.id, "given back, as this worker leaves"),
-        Err(error) => tracing::warn!(job = %job.id, %error, "could not be given back, it comes back when its visibility timeout ends"),
+/// The uploader is told as well as may be: by the result in S3, and by a reply even when S3 fails.
+async fn exhausted(line: &Line, job: &Job, message: &Message, error: &WorkError, expected: Expected) {
+    let receives = message.receives;
+    tracing::error!(job = %job.id, receives, error = chain(error), "a job failed for the last time, it goes to the dead-letter queue");
+    let outcome = Outcome::Failed {
+        code: ErrorCode::RetriesExhausted,
+        message: format!("the image could not be classified in {receives} tries, and is not known to be to blame; upload it again later"),
+    };
+    let result = result(line, job, outcome, Timings::default());
+    let announcement = announcement(line, job, &result).await;
+    if let Some(announcement) = announcement {
+        line.replies.put(announcement, Some(expected)).await;
     }
-    Ending::GivenBack
 }
 
-async fn retry(workshop: &Workshop, job: &Job, message: &Message, error: ProcessError) -> Ending {
+async fn announcement(line: &Line, job: &Job, result: &JobResult) -> Option<Reply> {
+    match line.workshop.publisher.store(job, result).await {
+        Ok(announcement) => Some(announcement),
+        Err(error) => {
+            tracing::warn!(job = %job.id, error = chain(&error), "that a job failed could not be stored, it is announced only");
+            reply(job, result).ok()
+        }
+    }
+}
+
+async fn retry(line: &Line, job: &Job, message: Message, error: &WorkError) {
     let delay = retry_after(message.receives);
-    let reason = chain(&error);
+    let reason = chain(error);
     tracing::warn!(job = %job.id, receives = message.receives, retry_in_seconds = delay.as_secs(), error = reason, "a job failed, to be tried again");
-    if let Err(error) = workshop.queue.hide(message, delay).await {
-        tracing::warn!(job = %job.id, %error, "could not be given back, it comes back when its visibility timeout ends");
-    }
-    Ending::Failed
+    line.hides.put((message.receipt, delay), None).await;
 }
 
 /// How long a job that failed for reasons that may pass is left alone: longer each time, a minute at most. Without a
@@ -198,30 +177,13 @@ fn retry_after(receives: u32) -> Duration {
     Duration::from_secs(u64::from(receives.clamp(1, 12)) * 5)
 }
 
-/// Never negative: the two times are of two clocks.
-fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
-    to.duration_since(from).as_secs_f64().max(0.0)
-}
-
-/// Rounded to microseconds.
-fn milliseconds(seconds: f64) -> f64 {
-    (seconds * 1e6).round() / 1e3
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{retry_after, seconds_between};
+    use super::retry_after;
 
     #[test]
     fn failures_wait_longer_each_time_and_a_minute_at_most() {
         let waits: Vec<u64> = [0, 1, 2, 3, 12, 1000].map(|receives| retry_after(receives).as_secs()).into();
         assert_eq!(waits, [5, 5, 10, 15, 60, 60]);
-    }
-
-    #[test]
-    fn clocks_that_disagree_give_no_negative_wait() {
-        let (early, late) = ("2026-11-21T10:00:00Z".parse().unwrap(), "2026-11-21T10:00:01.5Z".parse().unwrap());
-        assert_eq!(seconds_between(early, late), 1.5);
-        assert_eq!(seconds_between(late, early), 0.0);
     }
 }

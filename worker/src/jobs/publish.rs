@@ -1,17 +1,21 @@
-//! Makes a result known: the object in S3 is the truth, the reply only wakes who waits for it.
+//! Makes results known: the object in S3 is the truth, the reply only wakes who waits for it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::sync::Mutex;
+use uuid::Uuid;
 use wire::{Job, JobResult, ObjectKeys, Outcome};
 
-use super::queue::{QueueError, url_of};
+use super::queue::{MAX_BATCH, QueueError, refused, url_of};
 use crate::cause::chain;
 
 /// Metadata travels as HTTP headers: ASCII only, and spaces would be trimmed. What is encoded, besides all that is not ASCII.
 const HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+/// Bytes that are sent in one call: what SQS has always taken.
+const MAX_BATCH_BYTES: usize = 256 * 1024;
 
 /// A result could not be stored.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +35,17 @@ pub(super) enum PublishError {
     Json(#[from] serde_json::Error),
 }
 
+/// The announcement of a result.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    /// Id of the job.
+    pub(super) id: Uuid,
+    /// Name of the queue.
+    pub(super) queue: String,
+    /// The result's JSON.
+    pub(super) body: String,
+}
+
 /// Writes results to one bucket and announces them on the queues that the jobs name.
 #[derive(Debug)]
 pub struct Publisher {
@@ -47,48 +62,57 @@ impl Publisher {
         Self { s3, sqs, bucket: bucket.to_owned(), reply_urls: Mutex::default() }
     }
 
-    /// Stores the result, then announces it. A reply that cannot be sent is logged, no more: whoever asks for the result
-    /// finds it in S3, and classifying the image again would not bring the queue back.
+    /// Stores the result. What is returned remains to be announced.
     ///
     /// # Errors
     /// When the result cannot be stored.
-    pub(super) async fn publish(&self, job: &Job, result: &JobResult) -> Result<(), PublishError> {
-        let body = serde_json::to_string(result)?;
-        self.store(job, result, body.clone()).await?;
-        if let Err(error) = self.reply(job, body).await {
-            tracing::warn!(job = %job.id, queue = job.reply_to, %error, "the result is stored, but could not be announced");
-        }
-        Ok(())
-    }
-
-    async fn store(&self, job: &Job, result: &JobResult, body: String) -> Result<(), PublishError> {
+    pub(super) async fn store(&self, job: &Job, result: &JobResult) -> Result<Reply, PublishError> {
+        let reply = reply(job, result)?;
         let key = ObjectKeys::new(job.id, &job.name).result;
         let object = self.s3.put_object().bucket(&self.bucket).key(&key).content_type("application/json");
         let object = match &result.outcome {
             Outcome::Classified { label, .. } => object.metadata("label", utf8_percent_encode(label, HEADER).to_string()),
             Outcome::Failed { .. } => object,
         };
-        let sent = object.body(ByteStream::from(body.into_bytes())).send().await;
+        let sent = object.body(ByteStream::from(reply.body.clone().into_bytes())).send().await;
         let failed = |reason| PublishError::S3 { bucket: self.bucket.clone(), key, reason };
-        sent.map(drop).map_err(|error| failed(chain(&error)))
+        sent.map(|_| reply).map_err(|error| failed(chain(&error)))
     }
 
-    async fn reply(&self, job: &Job, body: String) -> Result<(), ReplyError> {
-        let url = self.reply_url(&job.reply_to).await?;
-        let message = self.sqs.send_message().queue_url(url).message_body(body);
-        let message = match job.reply_to.ends_with(".fifo") {
-            // Replies need no order among each other.
-            true => message.message_group_id(job.id.to_string()).message_deduplication_id(job.id.to_string()),
-            false => message,
-        };
-        match message.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                // The queue may have been made anew elsewhere.
-                self.reply_urls.lock().await.remove(&job.reply_to);
-                Err(ReplyError::Send(chain(&error)))
+    /// Announces results, with one call for each queue where possible. A reply that cannot be sent is logged, no more: whoever
+    /// asks for the result finds it in S3, and classifying the image again would not bring the queue back.
+    pub(super) async fn announce(&self, replies: Vec<Reply>) {
+        let mut queues: BTreeMap<String, Vec<Reply>> = BTreeMap::new();
+        for reply in replies {
+            queues.entry(reply.queue.clone()).or_default().push(reply);
+        }
+        for (queue, replies) in queues {
+            for batch in batches(replies) {
+                if let Err(error) = self.send(&queue, &batch).await {
+                    // The queue may have been made anew elsewhere.
+                    self.reply_urls.lock().await.remove(&queue);
+                    tracing::warn!(queue, results = batch.len(), %error, "results are stored, but could not be announced");
+                }
             }
         }
+    }
+
+    async fn send(&self, queue: &str, batch: &[Reply]) -> Result<(), ReplyError> {
+        let url = self.reply_url(queue).await?;
+        let entry = |(place, reply): (usize, &Reply)| {
+            // Replies need no order among each other.
+            let fifo = queue.ends_with(".fifo").then(|| reply.id.to_string());
+            let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(&reply.body);
+            entry.set_message_group_id(fifo.clone()).set_message_deduplication_id(fifo).build()
+        };
+        let entries: Result<Vec<_>, _> = batch.iter().enumerate().map(entry).collect();
+        let entries = entries.map_err(|error| ReplyError::Send(chain(&error)))?;
+        let sent = self.sqs.send_message_batch().queue_url(url).set_entries(Some(entries)).send().await;
+        for (place, reason) in refused(&sent.map_err(|error| ReplyError::Send(chain(&error)))?.failed) {
+            let job = batch.get(place).map(|reply| reply.id);
+            tracing::warn!(?job, queue, reason, "a result is stored, but could not be announced");
+        }
+        Ok(())
     }
 
     async fn reply_url(&self, name: &str) -> Result<String, QueueError> {
@@ -101,10 +125,55 @@ impl Publisher {
     }
 }
 
+/// The announcement of a result, stored or not.
+pub(super) fn reply(job: &Job, result: &JobResult) -> Result<Reply, serde_json::Error> {
+    Ok(Reply { id: job.id, queue: job.reply_to.clone(), body: serde_json::to_string(result)? })
+}
+
+/// Whether one of the queues gets a whole batch.
+pub(super) fn is_full(replies: &[&Reply]) -> bool {
+    let Some(last) = replies.last() else { return false };
+    replies.iter().filter(|reply| reply.queue == last.queue).count() >= MAX_BATCH
+}
+
+/// As few calls as SQS allows.
+fn batches(replies: Vec<Reply>) -> Vec<Vec<Reply>> {
+    let mut batches: Vec<Vec<Reply>> = Vec::new();
+    let mut bytes = 0;
+    for reply in replies {
+        bytes += reply.body.len();
+        match batches.last_mut() {
+            Some(batch) if batch.len() < MAX_BATCH && bytes <= MAX_BATCH_BYTES => batch.push(reply),
+            _ => {
+                bytes = reply.body.len();
+                batches.push(vec![reply]);
+            }
+        }
+    }
+    batches
+}
+
 #[derive(Debug, thiserror::Error)]
 enum ReplyError {
     #[error(transparent)]
     Url(#[from] QueueError),
-    #[error("SQS SendMessage: {0}")]
+    #[error("SQS SendMessageBatch: {0}")]
     Send(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replies(sizes: &[usize]) -> Vec<Reply> {
+        sizes.iter().map(|size| Reply { id: Uuid::nil(), queue: "replies".to_owned(), body: "x".repeat(*size) }).collect()
+    }
+
+    #[test]
+    fn calls_hold_ten_replies_and_no_more_bytes_than_sqs_takes() {
+        let lengths = |sizes: &[usize]| batches(replies(sizes)).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(lengths(&[700; 23]), [10, 10, 3]);
+        assert_eq!(lengths(&[100_000, 100_000, 100_000, 300_000, 700]), [2, 1, 1, 1]);
+        assert_eq!(lengths(&[]), [0; 0]);
+    }
 }

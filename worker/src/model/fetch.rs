@@ -3,12 +3,21 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::manifest::FileRef;
 use crate::cause::chain;
+
+/// The most that a file may have: what one ONNX file, a Protocol Buffers message, may have. More would only fill the memory.
+const MAX_FILE_BYTES: i64 = 2 << 30;
+/// A file that is still half written after this long was left by a worker that was killed, or whose machine was.
+const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
+/// What files are called while they are written.
+const PART: &str = "part";
 
 /// Where a model folder lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +152,9 @@ impl Fetcher {
         let failed = |reason: String| FetchError::S3 { bucket: bucket.to_owned(), key: key.clone(), reason };
         let object = self.s3.get_object().bucket(bucket).key(&key).send().await;
         let object = object.map_err(|error| failed(chain(&error)))?;
+        if let Some(bytes) = object.content_length().filter(|&bytes| bytes > MAX_FILE_BYTES) {
+            return Err(failed(format!("it has {bytes} bytes, {MAX_FILE_BYTES} are the most that are taken")));
+        }
         let content = object.body.collect().await.map_err(|error| failed(chain(&error)))?;
         Ok(content.into_bytes())
     }
@@ -163,12 +175,36 @@ impl Fetcher {
         }
     }
 
-    /// Renamed into place, so that a reader never sees half a file.
+    /// Written beside its place and then renamed: a reader, here or in another process, never sees half a file. After a crash of
+    /// the machine a file may still be damaged; its hash tells, and it is written anew.
     async fn write(&self, file: &FileRef, content: &[u8]) -> std::io::Result<()> {
         tokio::fs::create_dir_all(&self.cache).await?;
-        let part = self.cache.join(format!("{}.{}.part", file.sha256, std::process::id()));
-        tokio::fs::write(&part, content).await?;
-        tokio::fs::rename(&part, self.cache.join(&file.sha256)).await
+        self.sweep().await?;
+        let part = self.cache.join(format!("{}.{}.{PART}", file.sha256, Uuid::now_v7()));
+        let written = async {
+            tokio::fs::write(&part, content).await?;
+            tokio::fs::rename(&part, self.cache.join(&file.sha256)).await
+        };
+        let outcome = written.await;
+        if outcome.is_err() {
+            // A full disk is not left any fuller.
+            let _ = tokio::fs::remove_file(&part).await;
+        }
+        outcome
+    }
+
+    /// Removes what others began and never finished.
+    async fn sweep(&self) -> std::io::Result<()> {
+        let mut entries = tokio::fs::read_dir(&self.cache).await?;
+        while let Some(entry) = entries.next_entry().await? {
+            let is_part = Path::new(&entry.file_name()).extension().is_some_and(|extension| extension == PART);
+            // Another process may have renamed it meanwhile.
+            let age = entry.metadata().await.ok().and_then(|metadata| metadata.modified().ok()?.elapsed().ok());
+            if is_part && age.is_some_and(|age| age > ABANDONED_AFTER) {
+                let _ = tokio::fs::remove_file(entry.path()).await;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,21 +1,25 @@
 //! A model that may serve: its folder was fetched and checked, its network loaded, and its golden output met.
 //! Knows nothing of jobs.
 
+pub mod answer;
+pub mod engine;
 pub mod fetch;
+pub mod gallery;
 pub mod golden;
+pub mod labels;
 pub mod manifest;
-pub mod plan;
 pub mod speed;
 
 use bytes::Bytes;
-use wire::{ModelRef, Prediction};
+use wire::ModelRef;
 
 use crate::image::decode::{DecodeError, Picture, decode};
 use crate::image::prepare::{PrepareError, prepare};
+use answer::{Answer, Meaning, MeaningError};
+use engine::{Engine, EngineArgs, EngineError};
 use fetch::{FetchError, Fetcher};
 use golden::GoldenError;
-use manifest::{Manifest, ManifestError, Output};
-use plan::{Plan, PlanError};
+use manifest::{Manifest, ManifestError};
 
 /// The golden image is ours, but goes the way of any other.
 const GOLDEN_MAX_PIXELS: u64 = 100_000_000;
@@ -31,15 +35,10 @@ pub enum ModelError {
     Manifest(#[from] ManifestError),
     /// The network cannot be run.
     #[error("the model cannot be run")]
-    Plan(#[from] PlanError),
-    /// The labels are no text, or not as many as there are classes.
-    #[error("the labels file {file} is wrong: {problem}")]
-    Labels {
-        /// Name of the file.
-        file: String,
-        /// What is wrong.
-        problem: String,
-    },
+    Engine(#[from] EngineError),
+    /// The labels or the gallery do not fit it.
+    #[error("the model's names cannot be used")]
+    Names(#[from] MeaningError),
     /// The golden image cannot be decoded.
     #[error("the model's golden image cannot be decoded")]
     GoldenImage(#[from] DecodeError),
@@ -58,8 +57,8 @@ pub struct Folder {
     pub manifest: Manifest,
     /// The network.
     pub onnx: Bytes,
-    /// One label a line.
-    pub labels: Bytes,
+    /// Labels, one a line, or a gallery.
+    pub names: Bytes,
     /// An encoded image.
     pub golden_image: Bytes,
     /// JSON: the network's output for it.
@@ -73,13 +72,13 @@ impl Folder {
     /// When a file cannot be had, is not what the manifest says, or the manifest is wrong.
     pub async fn fetch(fetcher: &Fetcher) -> Result<Self, ModelError> {
         let manifest = Manifest::parse(&fetcher.manifest().await?)?;
-        Ok(Self {
-            onnx: fetcher.file(&manifest.onnx).await?,
-            labels: fetcher.file(&manifest.output.classes().labels).await?,
-            golden_image: fetcher.file(&manifest.golden.image).await?,
-            golden_output: fetcher.file(&manifest.golden.output).await?,
-            manifest,
-        })
+        let (onnx, names, golden_image, golden_output) = tokio::try_join!(
+            fetcher.file(&manifest.onnx),
+            fetcher.file(manifest.output.names()),
+            fetcher.file(&manifest.golden.image),
+            fetcher.file(&manifest.golden.output),
+        )?;
+        Ok(Self { manifest, onnx, names, golden_image, golden_output })
     }
 }
 
@@ -87,25 +86,25 @@ impl Folder {
 #[derive(Debug)]
 pub struct Model {
     manifest: Manifest,
-    plan: Plan,
-    labels: Vec<String>,
+    engine: Box<dyn Engine>,
+    meaning: Meaning,
 }
 
 impl Model {
     /// Loads the network and has it answer the golden image. Takes up to a second of computing.
     ///
     /// # Errors
-    /// When the network cannot be loaded, the labels do not fit it, or its answer is off by more than the tolerance.
-    pub fn new(folder: &Folder) -> Result<Self, ModelError> {
-        let manifest = folder.manifest.clone();
-        let labels = parse_labels(&manifest, &folder.labels)?;
-        let plan = Plan::new(&folder.onnx, manifest.input.shape())?;
-        let model = Self { manifest, plan, labels };
-        let picture = decode(&folder.golden_image, GOLDEN_MAX_PIXELS)?;
-        let output = model.plan.run(&prepare(&picture, &model.manifest.input)?)?;
-        let off = golden::check(&folder.golden_output, &output, model.manifest.golden.tolerance)?;
-        model.check_labels(output.len())?;
-        tracing::info!(model = %model, largest_difference = off, tolerance = model.manifest.golden.tolerance, "the model meets its golden output");
+    /// When the network cannot be loaded, its names do not fit it, or its answer is off by more than the tolerance.
+    pub fn new(folder: &Folder, args: &EngineArgs) -> Result<Self, ModelError> {
+        let Folder { manifest, onnx, names, golden_image, golden_output } = folder;
+        let engine = engine::load(args, onnx, manifest.input.shape())?;
+        let picture = decode(golden_image, GOLDEN_MAX_PIXELS)?;
+        let output = engine.run(&prepare(&picture, &manifest.input)?)?;
+        let tolerance = manifest.golden.tolerance;
+        let off = golden::check(golden_output, &output, tolerance)?;
+        let meaning = Meaning::new(&manifest.output, names, output.len())?;
+        let model = Self { manifest: manifest.clone(), engine, meaning };
+        tracing::info!(%model, engine = %args.engine, largest_difference = off, tolerance, "the model meets its golden output");
         Ok(model)
     }
 
@@ -113,6 +112,12 @@ impl Model {
     #[must_use]
     pub fn reference(&self) -> ModelRef {
         self.manifest.model_ref()
+    }
+
+    /// Length, in pixels, that the shorter side of a picture must have at least for [`Model::prepare`] to lose nothing.
+    #[must_use]
+    pub fn shorter_side(&self) -> u32 {
+        self.manifest.input.shorter_side()
     }
 
     /// The input tensor of a picture.
@@ -123,76 +128,21 @@ impl Model {
         prepare(picture, &self.manifest.input)
     }
 
-    /// The best predictions for an input tensor, best first.
+    /// What it says to an input tensor.
     ///
     /// # Errors
     /// When the network fails or its output is no number.
-    pub fn infer(&self, input: &[f32]) -> Result<Vec<Prediction>, PlanError> {
-        let probabilities = self.probabilities(input)?;
-        let mut best: Vec<usize> = (0..probabilities.len()).collect();
-        best.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
-        let predict = |&index: &usize| Prediction { index, label: self.labels[index].clone(), probability: probabilities[index] };
-        Ok(best.iter().take(self.manifest.output.classes().top_k).map(predict).collect())
-    }
-
-    /// One probability per class, in the order of the labels.
-    ///
-    /// # Errors
-    /// When the network fails or its output is no number.
-    pub fn probabilities(&self, input: &[f32]) -> Result<Vec<f32>, PlanError> {
-        let output = self.plan.run(input)?;
+    pub fn infer(&self, input: &[f32]) -> Result<Answer, EngineError> {
+        let output = self.engine.run(input)?;
         if !output.iter().all(|value| value.is_finite()) {
-            return Err(PlanError::Run("its output holds something that is no number".to_owned()));
+            return Err(EngineError::Run("its output holds something that is no number".to_owned()));
         }
-        Ok(match self.manifest.output {
-            Output::Probabilities(_) => output,
-            Output::Logits(_) => softmax(&output),
-        })
-    }
-
-    fn check_labels(&self, classes: usize) -> Result<(), ModelError> {
-        if self.labels.len() == classes {
-            return Ok(());
-        }
-        let problem = format!("it has {} labels, the network tells {classes} classes apart", self.labels.len());
-        Err(ModelError::Labels { file: self.manifest.output.classes().labels.file.clone(), problem })
+        Ok(self.meaning.answer(output))
     }
 }
 
 impl std::fmt::Display for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}@{}", self.manifest.name, self.manifest.version)
-    }
-}
-
-fn parse_labels(manifest: &Manifest, labels: &[u8]) -> Result<Vec<String>, ModelError> {
-    let wrong = |problem: String| ModelError::Labels { file: manifest.output.classes().labels.file.clone(), problem };
-    let text = str::from_utf8(labels).map_err(|error| wrong(format!("it is not UTF-8: {error}")))?;
-    let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
-    match labels.iter().position(String::is_empty) {
-        Some(line) => Err(wrong(format!("line {} is empty", line + 1))),
-        None => Ok(labels),
-    }
-}
-
-fn softmax(scores: &[f32]) -> Vec<f32> {
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exponentials: Vec<f32> = scores.iter().map(|score| (score - largest).exp()).collect();
-    let sum: f32 = exponentials.iter().sum();
-    exponentials.into_iter().map(|value| value / sum).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::softmax;
-
-    #[test]
-    fn softmax_makes_probabilities_of_any_scores() {
-        for scores in [vec![0.0, 0.0], vec![1000.0, 0.0], vec![-1000.0, -1001.0, -999.0]] {
-            let probabilities = softmax(&scores);
-            assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{scores:?}");
-            assert!(probabilities.iter().all(|value| (0.0..=1.0).contains(value)), "{scores:?}");
-        }
-        assert_eq!(softmax(&[3.0, 3.0]), [0.5, 0.5]);
     }
 }

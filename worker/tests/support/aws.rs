@@ -1,5 +1,6 @@
 //! Real queues and buckets for a test, each its own, and a worker that serves them.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +8,18 @@ use std::time::Duration;
 use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::Timestamp;
 use prometheus::Registry;
-use tokio::sync::Semaphore;
+use service::monitor::Readiness;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use wire::{Job, JobResult, ObjectKeys};
+use wire::{Job, JobResult, ObjectKeys, SMALLEST_MESSAGE_LIMIT};
 use worker::activity::Activity;
-use worker::jobs::{Identity, Limits, Publisher, Queue, Workshop, serve};
+use worker::jobs::{Cpu, Identity, ImageLimits, Isolation, Pace, Publisher, Queue, Workshop, serve};
 use worker::metrics::Metrics;
 use worker::model::Model;
+use worker::model::engine::EngineArgs;
 
 pub const VISIBILITY: Duration = Duration::from_secs(3);
 
@@ -29,6 +33,25 @@ pub struct Cloud {
     pub ending: String,
     pub requests: String,
     pub replies: String,
+}
+
+/// What a worker is like.
+pub struct Kind {
+    /// Images that it classifies at a time; 0: it never begins.
+    pub cpu: usize,
+    /// Where it writes results to; empty: where tests look for them.
+    pub bucket: String,
+    /// What it takes itself for.
+    pub images_per_second: f64,
+    /// Another S3 than the test's.
+    pub s3: Option<aws_sdk_s3::Client>,
+    pub isolation: Option<Isolation>,
+}
+
+impl Default for Kind {
+    fn default() -> Self {
+        Self { cpu: 1, bucket: String::new(), images_per_second: 1.0, s3: None, isolation: None }
+    }
 }
 
 /// A worker in this process.
@@ -71,9 +94,36 @@ impl Cloud {
             self.s3.put_object().bucket(&bucket).key(&key).body(image.into()).send().await.unwrap();
         }
         let reply_to = format!("{}-replies{}", self.name, self.ending);
-        let job = Job { id, name: name.to_owned(), bucket, key, reply_to, submitted_at: Timestamp::now(), traceparent: None };
-        self.send(&job.to_message().unwrap()).await;
+        let (name, submitted_at) = (name.to_owned(), Timestamp::now());
+        let job = Job { id, name, bucket, key, reply_to, submitted_at, traceparent: None, image: None };
+        self.send(&job.to_message(SMALLEST_MESSAGE_LIMIT).unwrap()).await;
         job
+    }
+
+    /// Has the queue move what was received `max_receives` times to a dead-letter queue. Returns its URL.
+    pub async fn with_dead_letters(&self, max_receives: u32) -> String {
+        let url = self.sqs.create_queue().queue_name(format!("{}-dead", self.name)).send().await.unwrap().queue_url.unwrap();
+        let asked = self.sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn).send().await.unwrap();
+        let arn = asked.attributes.unwrap().remove(&QueueAttributeName::QueueArn).unwrap();
+        let policy = serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": max_receives}).to_string();
+        let set = self.sqs.set_queue_attributes().queue_url(&self.requests);
+        set.attributes(QueueAttributeName::RedrivePolicy, policy).send().await.unwrap();
+        url
+    }
+
+    /// Receives all messages and lets them come back at once: for who counts receives, so many workers have ended with them.
+    pub async fn receive_in_vain(&self) {
+        let receive = self.sqs.receive_message().queue_url(&self.requests).max_number_of_messages(10).wait_time_seconds(1);
+        for message in receive.send().await.unwrap().messages.unwrap_or_default() {
+            let back = self.sqs.change_message_visibility().queue_url(&self.requests).visibility_timeout(0);
+            back.receipt_handle(message.receipt_handle.unwrap()).send().await.unwrap();
+        }
+    }
+
+    /// Bodies of the messages in a queue, which are received.
+    pub async fn messages(&self, url: &str) -> Vec<String> {
+        let received = self.sqs.receive_message().queue_url(url).max_number_of_messages(10).wait_time_seconds(1).send().await.unwrap();
+        received.messages.unwrap_or_default().into_iter().filter_map(|message| message.body).collect()
     }
 
     pub async fn send(&self, body: &str) {
@@ -88,21 +138,30 @@ impl Cloud {
 
     /// A worker that classifies `cpu` images at a time (0: it never begins) and writes to `bucket`.
     pub async fn worker_with(&self, cpu: usize, bucket: &str) -> Worker {
+        self.worker_of(Kind { cpu, bucket: bucket.to_owned(), ..Kind::default() }).await
+    }
+
+    pub async fn worker_of(&self, kind: Kind) -> Worker {
+        let Kind { cpu, bucket, images_per_second, s3, isolation } = kind;
+        let bucket = if bucket.is_empty() { format!("{}-out", self.name) } else { bucket };
         let queue = Queue::open(self.sqs.clone(), &format!("{}-requests{}", self.name, self.ending), VISIBILITY).await.unwrap();
-        let registry = Registry::new();
+        let (registry, s3) = (Registry::new(), s3.unwrap_or_else(|| self.s3.clone()));
         let workshop = Arc::new(Workshop {
-            queue,
-            s3: self.s3.clone(),
-            publisher: Publisher::new(self.s3.clone(), self.sqs.clone(), bucket),
-            model: Arc::new(Model::new(&super::folder()).unwrap()),
+            queue: Arc::new(queue),
+            s3: s3.clone(),
+            publisher: Publisher::new(s3, self.sqs.clone(), &bucket),
+            cpu: Cpu::new(Arc::new(Model::new(&super::folder(), &EngineArgs::default()).unwrap()), cpu, 1_000_000),
+            isolation,
             identity: Identity { worker: "i-0123456789abcdef0".to_owned(), revision: "r1".to_owned() },
-            limits: Limits { max_pixels: 1_000_000, max_image_bytes: 1_000_000 },
-            cpu: Semaphore::new(cpu),
+            limits: ImageLimits { max_bytes: 1_000_000, max_buffered_bytes: 1_000_000 },
+            pace: Arc::new(Pace::new(images_per_second, NonZeroUsize::MIN)),
             drain: CancellationToken::new(),
             activity: Activity::default(),
+            readiness: Readiness::default(),
             metrics: Metrics::new(&registry).unwrap(),
         });
-        let serving = tokio::spawn(serve(Arc::clone(&workshop), NonZeroUsize::MIN));
+        workshop.readiness.set(true);
+        let serving = tokio::spawn(serve(Arc::clone(&workshop)));
         Worker { workshop, registry, serving }
     }
 
@@ -150,21 +209,65 @@ impl Worker {
 
     /// Waits until a job has ended so.
     pub async fn until_ended(&self, ending: &str) {
-        let has_ended = || {
-            let families = self.registry.gather();
-            let mut jobs = families
-                .iter()
-                .filter(|family| family.name() == "classifierfleet_worker_jobs_total")
-                .flat_map(|family| family.get_metric());
-            jobs.any(|metric| metric.get_label().iter().any(|label| label.value() == ending))
-        };
-        until(&format!("a job that ended {ending}"), || async { has_ended().then_some(()) }).await;
+        until(&format!("a job that ended {ending}"), || async { (self.ended(ending) > 0.0).then_some(()) }).await;
+    }
+
+    /// Jobs that ended so.
+    pub fn ended(&self, ending: &str) -> f64 {
+        let families = self.registry.gather();
+        let jobs = families.iter().filter(|family| family.name() == "classifierfleet_worker_jobs_total");
+        let is_ending = |metric: &&prometheus::proto::Metric| metric.get_label().iter().any(|label| label.value() == ending);
+        jobs.flat_map(|family| family.get_metric()).filter(is_ending).map(|metric| metric.get_counter().get_value()).sum()
     }
 
     /// Drains the worker and waits until it has left.
     pub async fn leave(self) {
         self.workshop.drain.cancel();
         self.serving.await.unwrap().unwrap();
+    }
+}
+
+/// A way to S3 that can be closed.
+pub struct Switch {
+    address: SocketAddr,
+    open: watch::Sender<bool>,
+}
+
+impl Switch {
+    /// An open one.
+    pub async fn new() -> Self {
+        let behind = std::env::var("AWS_ENDPOINT_URL_S3").unwrap().trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, open) = (listener.local_addr().unwrap(), watch::Sender::new(true));
+        let switch = open.clone();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let (behind, mut open) = (behind.clone(), switch.subscribe());
+                tokio::spawn(async move {
+                    let pass = async {
+                        let mut server = TcpStream::connect(&behind).await?;
+                        tokio::io::copy_bidirectional(&mut client, &mut server).await
+                    };
+                    // Closed, it ends what is open already, too.
+                    tokio::select! {
+                        _ = pass => {}
+                        _ = open.wait_for(|open| !open) => {}
+                    }
+                });
+            }
+        });
+        Self { address, open }
+    }
+
+    pub fn open(&self, open: bool) {
+        self.open.send_replace(open);
+    }
+
+    /// A client that goes this way.
+    pub async fn s3(&self) -> aws_sdk_s3::Client {
+        let config = service::aws::config("classifierfleet-worker-test", &service::aws::Place::default()).await;
+        let config = aws_sdk_s3::config::Builder::from(&config).endpoint_url(format!("http://{}", self.address));
+        aws_sdk_s3::Client::from_conf(config.build())
     }
 }
 

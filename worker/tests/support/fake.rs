@@ -99,6 +99,7 @@ impl Fake {
             (&Method::POST, "/", Some(action)) => self.sqs(action, &text).await,
             (&Method::POST, "/", None) => self.ec2(&text),
             (&Method::GET, _, _) => response(200, self.image.clone()),
+            (&Method::HEAD, _, _) => response(200, Vec::new()),
             _ => {
                 self.note(format!("S3 {method}"));
                 self.holds_results.subscribe().wait_for(|holds| !holds).await.unwrap();

@@ -5,8 +5,9 @@ use std::io::Cursor;
 use std::path::PathBuf;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
-use worker::model::Folder;
-use worker::model::manifest::{Channels, Crop, Filter, Input, Layout, Manifest, Resize};
+use worker::model::engine::EngineArgs;
+use worker::model::manifest::{Channels, Cover, Filter, Input, Layout, Manifest, Resize};
+use worker::model::{Folder, Model};
 
 pub const RED: [u8; 3] = [200, 30, 20];
 pub const GREEN: [u8; 3] = [20, 180, 30];
@@ -23,10 +24,15 @@ pub fn folder() -> Folder {
     Folder {
         manifest: Manifest::parse(&std::fs::read(colours().join("model.json")).unwrap()).unwrap(),
         onnx: read("colours.onnx"),
-        labels: read("labels.txt"),
+        names: read("labels.txt"),
         golden_image: read("golden.png"),
         golden_output: read("golden.json"),
     }
+}
+
+/// The colours model, loaded.
+pub fn model() -> Model {
+    Model::new(&folder(), &EngineArgs::default()).unwrap()
 }
 
 /// An input of `width` × `height` that is not normalised, so that numbers are pixels.
@@ -38,8 +44,7 @@ pub fn input(width: u32, height: u32, shorter: u32) -> Input {
         channels: Channels::Rgb,
         mean: [0.0; 3],
         std: [1.0; 3],
-        resize: Resize { shorter_side: shorter, filter: Filter::Bilinear },
-        crop: Crop::Center,
+        resize: Resize::Cover(Cover { shorter_side: shorter, filter: Filter::Bilinear }),
     }
 }
 

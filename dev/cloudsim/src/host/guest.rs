@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use tokio::time::{Instant, sleep};
+
+use super::user_data;
 
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const POLL: Duration = Duration::from_millis(20);
@@ -62,7 +62,7 @@ impl Guest {
     pub(super) async fn boot(plan: &Plan) -> io::Result<Option<Self>> {
         fs::create_dir_all(plan.folder.join("bin"))?;
         let mut console = OpenOptions::new().create(true).append(true).open(plan.folder.join("console.log"))?;
-        let script = match runnable(plan.user_data.as_deref()) {
+        let script = match user_data::script(plan.user_data.as_deref()) {
             Ok(script) => script,
             Err(why) => {
                 writeln!(console, "[cloudsim] {why}: the guest idles")?;
@@ -107,12 +107,6 @@ impl Guest {
         let any_of_group = Pid::from_raw(-self.group.as_raw());
         while waitpid(any_of_group, Some(WaitPidFlag::WNOHANG)).is_ok_and(|status| status != WaitStatus::StillAlive) {}
     }
-}
-
-/// The script in the user data, or why there is none.
-fn runnable(user_data: Option<&str>) -> Result<Vec<u8>, &'static str> {
-    let raw = STANDARD.decode(user_data.ok_or("no user data to run")?).map_err(|_| "user data is not base64")?;
-    if raw.starts_with(b"#!") { Ok(raw) } else { Err("user data does not start with #!") }
 }
 
 /// `poweroff` and `shutdown` tell cloudsim that the operating system goes down; arguments are of no account.

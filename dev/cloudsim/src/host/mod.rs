@@ -6,6 +6,7 @@ mod imds;
 mod machines;
 pub mod poweroff;
 mod server;
+mod user_data;
 mod views;
 
 use std::collections::{BTreeMap, HashMap};

@@ -98,11 +98,22 @@ async fn the_end_of_the_script_is_not_the_end_of_the_instance() {
 async fn user_data_that_is_no_script_idles_and_says_so() {
     let lab = Lab::start().await;
     let id = boot(&lab, "just words", ShutdownBehavior::Stop).await;
-    lab.wait_for_file(&id, "console.log", "does not start with #!").await;
+    lab.wait_for_file(&id, "console.log", "starts neither with #! nor with #cloud-config").await;
     let bare = launched(&lab.backend(), 1).await.remove(0);
     lab.wait_for_file(&bare, "console.log", "no user data").await;
     lab.ec2.terminate_instances().instance_ids(&bare).send().await.unwrap();
     lab.backend().wait_for_state(&bare, "terminated").await;
+    lab.stop().await;
+}
+
+#[tokio::test]
+async fn the_script_that_a_cloud_config_has_run_at_every_boot_is_run() {
+    let lab = Lab::start().await;
+    let file = |path: &str, text: &str| format!("- path: {path}\n  permissions: '0700'\n  content: |\n   #!/bin/sh\n   echo {text}\n");
+    let files = file("/etc/other", "not me") + &file("/var/lib/cloud/scripts/per-boot/worker", "from the config");
+    let id = boot(&lab, &format!("#cloud-config\nwrite_files:\n{files}"), ShutdownBehavior::Stop).await;
+    let console = lab.wait_for_file(&id, "console.log", "from the config").await;
+    assert!(!console.contains("not me"), "{console}");
     lab.stop().await;
 }
 

@@ -3,7 +3,10 @@
 mod bench;
 mod build;
 mod demo;
+mod dist;
 mod down;
+mod fuzz;
+mod model;
 mod status;
 mod test;
 mod up;
@@ -36,6 +39,13 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Measures the whole system next to what people would use instead.
     Bench(bench::BenchArgs),
+    /// Builds the worker for EC2 instances, with its SHA-256.
+    #[command(long_about = dist::ABOUT)]
+    Dist(dist::DistArgs),
+    /// Fuzzes what reads bytes that others wrote.
+    Fuzz(fuzz::FuzzArgs),
+    /// Makes model folders of your own networks.
+    Model(model::ModelArgs),
     /// Runs everything that must pass.
     Test(test::TestArgs),
     /// Runs pods as processes; `up` starts it.
@@ -56,6 +66,9 @@ impl Cli {
             Command::Status => status::run(&paths).await?,
             Command::Demo(args) => demo::run(paths, args).await?,
             Command::Bench(args) => bench::run(&paths, args).await?,
+            Command::Dist(args) => dist::run(&paths, args).await?,
+            Command::Fuzz(args) => fuzz::run(&paths, args).await?,
+            Command::Model(args) => model::run(&paths, args).await?,
             Command::Test(args) => return test::run(&paths, args).await,
             Command::Pods(args) => crate::pods::serve(args).await?,
         }

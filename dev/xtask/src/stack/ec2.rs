@@ -11,6 +11,9 @@ use super::launch::{Launcher, Part};
 /// Machine images: the worker and nothing else. The first one is the example fleet's, the others are for roll-outs.
 const IMAGES: [&str; 4] = ["ami-0123456789abcdef0", "ami-0123456789abcdef1", "ami-0123456789abcdef2", "ami-0123456789abcdef3"];
 
+/// A machine image as others publish them: with nothing of ours.
+const STOCK_IMAGE: &str = "ami-0123456789abcdef9";
+
 /// Name of the EC2 that every stack has.
 pub(super) const FIRST: &str = "cloudsim";
 
@@ -60,6 +63,7 @@ pub(super) async fn start(launcher: &Launcher, name: &str, delays: CloudDelays, 
     if !worker.exists() {
         symlink(launcher.paths.program("classifierfleet-worker")?, worker)?;
     }
+    let stock = launcher.state("stock-image")?;
     let state = launcher.state(name)?;
     let command = || {
         let url = launcher.url(name)?;
@@ -72,7 +76,8 @@ pub(super) async fn start(launcher: &Launcher, name: &str, delays: CloudDelays, 
             format!("--region={}", CREDENTIALS[2].1),
         ];
         let images = IMAGES.map(|id| format!("--image={id}={}", image.display()));
-        Ok(launcher.program(name, "cloudsim")?.args(args).args(images).args(guests.args()).url(url))
+        let stock = format!("--image={STOCK_IMAGE}={}", stock.display());
+        Ok(launcher.program(name, "cloudsim")?.args(args).args(images).args([stock]).args(guests.args()).url(url))
     };
     let ready = async || match launcher.url(name) {
         Ok(url) => launcher.http.get(url).send().await.is_ok(),

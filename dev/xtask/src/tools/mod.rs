@@ -1,6 +1,8 @@
 //! What the local stack and the tests need and cargo does not bring: Kubernetes, Python tools, the model, the photos.
 //! Each is made once, into a folder named by a hash of what it is made from.
 
+pub(crate) mod cross;
+pub(crate) mod fuzzer;
 mod keyed;
 mod kubernetes;
 mod model;
@@ -8,12 +10,28 @@ mod photos;
 mod python;
 mod shell;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::paths::Paths;
 use crate::progress::Progress;
+
+/// The virtual environment alone: all that making and checking a model needs.
+///
+/// # Errors
+/// When it cannot be made: what failed, and where its log is.
+pub async fn python(paths: &Paths, progress: Progress) -> Result<PathBuf> {
+    python::ensure(paths, progress).await
+}
+
+/// ONNX Runtime's library in the virtual environment, for the worker's engine onnxruntime.
+///
+/// # Errors
+/// When the virtual environment is damaged.
+pub fn onnxruntime(python: &Path) -> Result<PathBuf> {
+    model::onnxruntime(python)
+}
 
 /// Where the tools are.
 #[derive(Debug, Clone)]
@@ -37,11 +55,20 @@ impl Tools {
         let kubernetes = kubernetes::ensure(paths, progress);
         let python = async {
             let python = python::ensure(paths, progress).await?;
-            let (model, photos) = tokio::try_join!(model::ensure(paths, &python, progress), photos::ensure(paths, &python, progress))?;
+            let (model, photos) =
+                tokio::try_join!(model::ensure(paths, &python, model::DEFAULT, progress), photos::ensure(paths, &python, progress))?;
             Ok((python, model, photos))
         };
         let (kubernetes, (python, model, photos)) = tokio::try_join!(kubernetes, python)?;
         Ok(Self { kubernetes, python, model, photos })
+    }
+
+    /// The folders of all models that have a recipe in `models`; those that are missing are made.
+    ///
+    /// # Errors
+    /// When a model cannot be made: which, and where its log is.
+    pub async fn models(&self, paths: &Paths, progress: Progress) -> Result<Vec<PathBuf>> {
+        futures::future::try_join_all(model::ALL.map(|name| model::ensure(paths, &self.python, name, progress))).await
     }
 
     /// A program of the virtual environment.

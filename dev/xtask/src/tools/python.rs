@@ -1,6 +1,6 @@
 //! The virtual environment with the Python tools of `dev/requirements.txt`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use tokio::process::Command;
@@ -10,7 +10,7 @@ use super::shell;
 use crate::paths::Paths;
 use crate::progress::Progress;
 
-const HINT: &str = "install Python 3.11 or newer with its venv module (Debian, Ubuntu: apt install python3-venv)";
+pub(super) const HINT: &str = "install Python 3.11 or newer with its venv module (Debian, Ubuntu: apt install python3-venv)";
 
 /// The folder of the virtual environment.
 pub(super) async fn ensure(paths: &Paths, progress: Progress) -> Result<PathBuf> {
@@ -18,13 +18,14 @@ pub(super) async fn ensure(paths: &Paths, progress: Progress) -> Result<PathBuf>
     let version = shell::version("python3", "--version", HINT).await?;
     ensure!(is_new_enough(&version), "python3 is {version}; {HINT}");
     let inputs = Inputs::default().text(&version).path(&requirements)?;
-    keyed::ensure(&paths.tools, "python", inputs, |folder| install(paths, requirements, folder, progress)).await
+    let install = async |folder| install(paths, "MiniStack, moto and onnxruntime", &requirements, folder, progress).await;
+    keyed::ensure(&paths.tools, "python", inputs, install).await
 }
 
-async fn install(paths: &Paths, requirements: PathBuf, folder: PathBuf, progress: Progress) -> Result<()> {
+/// Installs `requirements`, which people know as `what`, into a new virtual environment in `folder`.
+pub(super) async fn install(paths: &Paths, what: &str, requirements: &Path, folder: PathBuf, progress: Progress) -> Result<()> {
     let log = paths.build_log("python");
-    let what = "installing MiniStack, moto and onnxruntime into a virtual environment (the first time about a minute; log";
-    progress.say("python", format!("{what} {})", log.display()));
+    progress.say("python", format!("installing {what} into a virtual environment (the first time about a minute; log {})", log.display()));
     shell::run(Command::new("python3").args(["-m", "venv"]).arg(&folder), &log, HINT).await?;
     let mut pip = Command::new(folder.join("bin/python"));
     pip.args(["-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--requirement"]).arg(requirements);

@@ -30,6 +30,7 @@ const NUMBERS: &[(&str, i64, i64)] = &[
     ("scaling.fallback.workers", 0, 1000),
     ("scaling.target.drainSeconds", 1, 86_400),
     ("scaling.target.messagesPerWorker", 1, 1_000_000),
+    ("storage.inlineBytes", 0, 184_320),
     ("storage.retentionDays", 1, 36_500),
     ("workers.bootTimeoutSeconds", 5, 3600),
     ("workers.drainTimeoutSeconds", 1, 43_200),
@@ -58,6 +59,8 @@ const TEXTS: &[(&str, &str, char, &str, usize, usize)] = &[
     ("region", "us-", 'e', "-1", 0, 32),
     ("storage.inputBucket", "", 'i', "", 0, 63),
     ("storage.outputBucket", "", 'o', "", 0, 63),
+    ("workers.template.binary.sha256", "", '0', "", 0, 64),
+    ("workers.template.binary.uri", "s3://programs/", 'w', "", 0, 512),
     ("workers.template.imageId", "ami-", '0', "", 0, 21),
     ("workers.template.imageParameter", "/", 'a', "", 1, 1011),
     ("workers.template.instanceProfile", "", 'p', "", 0, 128),
@@ -84,6 +87,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("deletion.queues", &["Retain", "Delete"]),
     ("gateway.responseFormat", &["Label", "StemLabel", "Pair", "Json"]),
     ("gateway.service.type", &["ClusterIP", "NodePort", "LoadBalancer"]),
+    ("model.engine", &["tract", "onnxruntime"]),
     ("scaling.behavior.scaleDown.policies.0.type", &["Pods", "Percent"]),
     ("scaling.behavior.scaleDown.selectPolicy", &["Max", "Min", "Disabled"]),
     ("scaling.behavior.scaleUp.policies.0.type", &["Pods", "Percent"]),
@@ -115,7 +119,9 @@ pub async fn all_are_kept(server: &Server) {
 fn roomy(example: &Value) -> Value {
     let rules = json!({"policies": [{"type": "Pods", "value": 1, "periodSeconds": 1}]});
     let change = json!({"spec": {
-        "workers": {"max": 1000, "warmPool": {"max": 1000}, "template": {"subnetIds": ["subnet-01234567"], "securityGroupIds": ["sg-01234567"]}},
+        "workers": {"max": 1000, "warmPool": {"max": 1000}, "template": {
+            "subnetIds": ["subnet-01234567"], "securityGroupIds": ["sg-01234567"], "binary": {"uri": "s3://programs/worker", "sha256": "0".repeat(64)},
+        }},
         "scaling": {"behavior": {"scaleUp": rules, "scaleDown": rules}},
     }});
     merged(example, &change)
@@ -178,8 +184,12 @@ async fn words(server: &Server, roomy: &Value) {
 }
 
 /// Of a pair of which one may be given, the other is taken away.
-const RIVALS: [(&str, &str); 2] =
-    [("scaling.target.drainSeconds", "scaling.target.messagesPerWorker"), ("workers.template.imageParameter", "workers.template.imageId")];
+const RIVALS: [(&str, &str); 3] = [
+    ("scaling.target.drainSeconds", "scaling.target.messagesPerWorker"),
+    ("workers.template.imageParameter", "workers.template.imageId"),
+    // The longest commands leave no room for what installs the program.
+    ("workers.template.userData", "workers.template.binary"),
+];
 
 async fn judge(server: &Server, roomy: &Value, path: &str, value: Value, sentence: Option<String>) {
     let mut fleet = roomy.clone();

@@ -12,7 +12,7 @@ fn rows<const N: usize>(rows: [(Value, &'static str); N]) -> impl Iterator<Item 
 /// Changes that make the fleet wrong.
 pub fn refused() -> Vec<Row> {
     let all = names().chain(fleet()).chain(storage_and_model()).chain(queues()).chain(scaling());
-    all.chain(workers()).chain(images()).chain(places()).chain(gateway()).collect()
+    all.chain(workers()).chain(images()).chain(binaries()).chain(places()).chain(gateway()).collect()
 }
 
 fn names() -> impl Iterator<Item = Row> {
@@ -127,6 +127,23 @@ fn images() -> impl Iterator<Item = Row> {
         (template(json!({"imageId": null, "imageParameter": "/my ami"})), PARAMETER),
         (template(json!({"userData": "#!/bin/bash\nmount -a"})), USER_DATA),
         (template(json!({"userData": "#!/usr/bin/env python3\n"})), USER_DATA),
+        (template(json!({"userData": "echo \u{1b}[1m"})), "userData must be text without control characters"),
+    ])
+}
+
+fn binaries() -> impl Iterator<Item = Row> {
+    const URI: &str = "binary.uri must be s3://bucket/key";
+    const SHA256: &str = "binary.sha256 must be 64 digits, 0-9 and a-f";
+    let template = |uri: &str, sha256: &str| json!({"workers": {"template": {"binary": {"uri": uri, "sha256": sha256}}}});
+    let (uri, sha256) = ("s3://programs/worker", "0a".repeat(32));
+    let crowded = json!({"workers": {"template": {"binary": {"uri": uri, "sha256": sha256}, "userData": "#".repeat(6145)}}});
+    rows([
+        (template("https://programs/worker", &sha256), URI),
+        (template("s3://programs", &sha256), URI),
+        (template("s3://programs/the worker", &sha256), URI),
+        (template(uri, "0a"), SHA256),
+        (template(uri, &"0A".repeat(32)), SHA256),
+        (crowded, "with binary, userData must not be longer than 6144 characters"),
     ])
 }
 
@@ -209,6 +226,9 @@ pub fn taken() -> Vec<Value> {
         template(json!({"imageId": "ami-01234567"})),
         template(json!({"imageId": null, "imageParameter": "/aws/service/ami_x-y.z:12"})),
         template(json!({"userData": "mount -a"})),
+        template(
+            json!({"userData": "#".repeat(6144), "binary": {"uri": "s3://my.programs/v1.0/worker_x86-64+a=b", "sha256": "0a".repeat(32)}}),
+        ),
         template(json!({"instanceTypes": ["t3.small", "u-6tb1.112xlarge"], "subnetIds": ["subnet-01234567", "subnet-0123456789abcdef0"]})),
         template(json!({"securityGroupIds": ["sg-01234567"], "instanceProfile": "worker+a=b,c.d@e-f_g"})),
         json!({"gateway": {"podTemplate": {"metadata": {"annotations": {"a": "b"}}, "spec": {"whatever": ["is", {"a": 1}]}}}}),

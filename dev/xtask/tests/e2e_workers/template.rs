@@ -51,8 +51,9 @@ fn check_data(params: &BTreeMap<String, String>) {
     }
     let script = String::from_utf8(STANDARD.decode(data("UserData").unwrap()).unwrap()).unwrap();
     let (before, after) = script.split_once("until classifierfleet-worker").unwrap();
-    assert!(script.starts_with("#!/bin/sh\n") && before.contains("\necho 'the user was here'\n"), "{script}");
-    assert!(before.contains("export CLASSIFIERFLEET_FLEET='template'\n") && after.trim_end().ends_with("poweroff"), "{script}");
+    let has = |line: &str| before.lines().any(|found| found.trim_start() == line);
+    assert!(script.starts_with("#cloud-config\n") && has("echo 'the user was here'"), "{script}");
+    assert!(has("CLASSIFIERFLEET_FLEET=\"template\"") && after.trim_end().ends_with("poweroff"), "{script}");
 }
 
 /// By its tags an instance is found again, and a person knows whose it is.

@@ -67,6 +67,12 @@ fn container(parts: &Parts) -> Value {
     })
 }
 
+/// The largest message that the request queue takes; where the spec leaves it open, what every SQS takes.
+fn max_message_bytes(fleet: &ClassifierFleet) -> i32 {
+    const EVERYWHERE: i32 = 262_144;
+    fleet.spec.queues.maximum_message_bytes.unwrap_or(EVERYWHERE)
+}
+
 fn environment(parts: &Parts) -> Vec<Value> {
     let from = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}});
     let (fleet, spec) = (parts.fleet, &parts.fleet.spec);
@@ -82,6 +88,8 @@ fn environment(parts: &Parts) -> Vec<Value> {
         ("CLASSIFIERFLEET_OUTPUT_BUCKET", spec.storage.output_bucket.clone()),
         ("CLASSIFIERFLEET_RESPONSE_FORMAT", spec.gateway.response_format.to_string()),
         ("CLASSIFIERFLEET_MAX_UPLOAD_BYTES", spec.gateway.max_upload_bytes.to_string()),
+        ("CLASSIFIERFLEET_INLINE_BYTES", spec.storage.inline_bytes.to_string()),
+        ("CLASSIFIERFLEET_MAX_MESSAGE_BYTES", max_message_bytes(fleet).to_string()),
         ("CLASSIFIERFLEET_MAX_PENDING", spec.gateway.max_pending.to_string()),
         ("CLASSIFIERFLEET_REQUEST_TIMEOUT_SECONDS", spec.gateway.request_timeout_seconds.to_string()),
         ("CLASSIFIERFLEET_DRAIN_TIMEOUT_SECONDS", drain(fleet).to_string()),

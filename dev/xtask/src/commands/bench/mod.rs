@@ -3,10 +3,12 @@
 
 mod client;
 mod fleet;
+mod infer;
 mod path;
 mod peer;
 mod report;
 mod scale;
+mod worker;
 
 use std::fs::File;
 use std::path::Path;
@@ -30,18 +32,26 @@ pub(super) struct BenchArgs {
 
 #[derive(Debug, Subcommand)]
 enum Benchmark {
+    /// One network on one thread: fused tract, plain tract and onnxruntime; and decoding photos.
+    #[command(long_about = infer::ABOUT)]
+    Infer(infer::InferArgs),
     /// An image in, its label out: to the launch call, cold and warm, next to a plain Python worker.
     #[command(long_about = path::ABOUT)]
     Path(path::PathArgs),
     /// One operator with 1,000 fleets and 10,000 instances: CPU, memory, calls, reaction.
     #[command(long_about = scale::ABOUT)]
     Scale(scale::ScaleArgs),
+    /// One worker and a full queue, next to a plain Python worker: images per second, calls to AWS, CPU time.
+    #[command(long_about = worker::ABOUT)]
+    Worker(worker::WorkerArgs),
 }
 
 pub(super) async fn run(paths: &Paths, args: BenchArgs) -> Result<()> {
     match args.benchmark {
+        Benchmark::Infer(args) => infer::run(paths, args).await,
         Benchmark::Path(args) => path::run(paths, args).await,
         Benchmark::Scale(args) => scale::run(paths, args).await,
+        Benchmark::Worker(args) => worker::run(paths, args).await,
     }
 }
 

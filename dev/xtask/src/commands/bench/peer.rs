@@ -17,8 +17,10 @@ use crate::wait::tail;
 pub(super) const NAME: &str = "plain Python worker";
 /// What it calls itself in its answers.
 pub(super) const WORKER: &str = "python";
-const PROGRAM: &str = "dev/baselines/worker.py";
-const PROCESS: &str = "python-worker";
+/// Relative to the checkout.
+pub(super) const PROGRAM: &str = "dev/baselines/worker.py";
+/// What the stack calls it.
+pub(super) const PROCESS: &str = "python-worker";
 
 /// MiniStack's polls look every 100 ms.
 const STALE_POLL_TAKES_WITHIN: Duration = Duration::from_millis(500);
@@ -77,7 +79,8 @@ impl<'a> Peer<'a> {
     }
 }
 
-fn command(stack: &Stack) -> Result<Command> {
+/// How to start it.
+pub(super) fn command(stack: &Stack) -> Result<Command> {
     let program = Paths::discover()?.root.join(PROGRAM);
     let tools = stack.tools();
     let settings = [("--queue", REQUEST_QUEUE.to_owned()), ("--output-bucket", OUTPUT_BUCKET.to_owned())];

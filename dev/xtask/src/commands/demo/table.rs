@@ -34,7 +34,7 @@ mod tests {
         let answer = |photo: &str, class, label: &str| Answer {
             photo: photo.to_owned(),
             class,
-            best: Prediction { index: 7, label: label.to_owned(), probability: 0.875 },
+            best: Prediction { index: 7, label: label.to_owned(), probability: 0.875, distance: None },
             took: Duration::from_millis(42),
             timings: Timings::default(),
             worker: "i-0".to_owned(),

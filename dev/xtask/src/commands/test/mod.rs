@@ -3,6 +3,7 @@
 mod counts;
 mod fidelity;
 mod leftovers;
+mod models;
 mod services;
 mod step;
 
@@ -67,10 +68,13 @@ async fn everything(paths: &Paths, services: &Supervisor, steps: &mut Steps<'_>)
     let progress = Progress::printed();
     let tools = steps.check("tools", Tools::ensure(paths, progress)).await;
     let Some(tools) = tools.filter(|_| built) else { return Ok(()) };
+    let models = steps.check("models", models::ensure(paths, &tools)).await;
     let env = steps.check("MiniStack and moto", services::start(services, paths, &tools)).await;
-    if let Some(env) = env {
+    if let (Some(models), Some(env)) = (models, env) {
+        steps.env(models);
         steps.env(env);
         steps.cargo("tests", &["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]).await?;
+        steps.program("models: their scripts", "models: their scripts", models::scripts(paths, &tools)).await?;
         fidelity::check(paths, &tools, steps).await?;
     }
     steps.check("no process is left", async { leftovers::none(&paths.dev.join("test")) }).await;

@@ -162,7 +162,7 @@ mod tests {
             took: Duration::from_millis(5),
             photo: place.to_string(),
             class: 1,
-            best: Prediction { index: usize::from(place < right), label: String::new(), probability: 1.0 },
+            best: Prediction { index: usize::from(place < right), label: String::new(), probability: 1.0, distance: None },
             timings: Timings::default(),
             worker: worker.to_owned(),
         };

@@ -1,0 +1,125 @@
+//! The work of one measurement: jobs that wait before a worker starts, and what came of them. Owns queues and buckets; knows
+//! nothing of who does the jobs.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, QueueAttributeName, SendMessageBatchRequestEntry};
+use jiff::Timestamp;
+use uuid::Uuid;
+use wire::{Job, JobResult};
+
+use super::super::fleet::{OUTPUT_BUCKET, REQUEST_QUEUE};
+use super::contender::VISIBILITY_SECONDS;
+use crate::photos::Photo;
+use crate::stack::{CREDENTIALS, Stack};
+
+const INPUT_BUCKET: &str = "bench-in";
+const REPLY_QUEUE: &str = "bench-replies";
+const BATCH: usize = 10;
+/// What SQS takes in one message, and in one call.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// Queues and buckets.
+pub(super) struct Load {
+    sqs: aws_sdk_sqs::Client,
+    requests: String,
+    replies: String,
+    photos: Vec<Photo>,
+}
+
+impl Load {
+    /// Makes queues and buckets, and puts the photos in.
+    pub(super) async fn new(stack: &Stack, photos: Vec<Photo>) -> Result<Self> {
+        let [(_, key), (_, secret), (_, region)] = CREDENTIALS;
+        let endpoints = stack.endpoints()?;
+        let config = |endpoint: &str| {
+            let credentials = Credentials::new(key, secret, None, None, "bench");
+            let defaults = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region));
+            defaults.credentials_provider(credentials).endpoint_url(endpoint).load()
+        };
+        let s3 = aws_sdk_s3::Client::new(&config(&endpoints.s3).await);
+        let sqs = aws_sdk_sqs::Client::new(&config(&endpoints.sqs).await);
+        for bucket in [INPUT_BUCKET, OUTPUT_BUCKET] {
+            s3.create_bucket().bucket(bucket).send().await?;
+        }
+        for photo in &photos {
+            s3.put_object().bucket(INPUT_BUCKET).key(&photo.name).body(ByteStream::from(photo.bytes.clone())).send().await?;
+        }
+        let queue = async |name: &str| {
+            let create = sqs.create_queue().queue_name(name);
+            let create = create.attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY_SECONDS.to_string());
+            create.send().await?.queue_url.context("a queue without a URL")
+        };
+        Ok(Self { requests: queue(REQUEST_QUEUE).await?, replies: queue(REPLY_QUEUE).await?, sqs, photos })
+    }
+
+    /// Queues `count` jobs, each photo in turn; with `inline`, the photos are in the messages.
+    pub(super) async fn submit(&self, count: usize, inline: bool) -> Result<()> {
+        let photos: Vec<&Photo> = self.photos.iter().cycle().take(count).collect();
+        // With its photo, a message may fill a call.
+        for batch in photos.chunks(if inline { 1 } else { BATCH }) {
+            let entry = |(place, photo): (usize, &&Photo)| {
+                let entry = SendMessageBatchRequestEntry::builder().id(place.to_string());
+                Ok(entry.message_body(job(photo, inline).to_message(MAX_BYTES)?).build()?)
+            };
+            let entries = batch.iter().enumerate().map(entry).collect::<Result<Vec<_>>>()?;
+            let sent = self.sqs.send_message_batch().queue_url(&self.requests).set_entries(Some(entries)).send().await?;
+            ensure!(sent.failed.is_empty(), "SQS refused jobs: {:?}", sent.failed);
+        }
+        Ok(())
+    }
+
+    /// Jobs that were answered and not collected.
+    pub(super) async fn answered(&self) -> Result<usize> {
+        let name = QueueAttributeName::ApproximateNumberOfMessages;
+        let asked = self.sqs.get_queue_attributes().queue_url(&self.replies).attribute_names(name.clone()).send().await?;
+        let count = asked.attributes.as_ref().and_then(|all| all.get(&name)).context("a queue without a count")?;
+        Ok(count.parse()?)
+    }
+
+    /// The answers, in the order of their time; the queue is empty then.
+    pub(super) async fn collect(&self, count: usize) -> Result<Vec<JobResult>> {
+        let mut results: Vec<JobResult> = Vec::new();
+        while results.len() < count {
+            let receive = self.sqs.receive_message().queue_url(&self.replies).max_number_of_messages(10).wait_time_seconds(1);
+            let messages = receive.send().await?.messages.unwrap_or_default();
+            ensure!(!messages.is_empty(), "{} of {count} answers are there", results.len());
+            for message in &messages {
+                results.push(serde_json::from_str(message.body().unwrap_or_default())?);
+            }
+            let entry = |(place, receipt): (usize, String)| {
+                DeleteMessageBatchRequestEntry::builder().id(place.to_string()).receipt_handle(receipt).build()
+            };
+            let receipts = messages.into_iter().filter_map(|message| message.receipt_handle);
+            let entries = receipts.enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
+            self.sqs.delete_message_batch().queue_url(&self.replies).set_entries(Some(entries)).send().await?;
+        }
+        results.sort_by_key(|result| result.finished_at);
+        Ok(results)
+    }
+
+    /// Waits until at least `count` jobs are answered.
+    pub(super) async fn until_answered(&self, count: usize) -> Result<()> {
+        while self.answered().await? < count {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+}
+
+fn job(photo: &Photo, inline: bool) -> Job {
+    Job {
+        id: Uuid::now_v7(),
+        name: photo.name.clone(),
+        bucket: INPUT_BUCKET.to_owned(),
+        key: photo.name.clone(),
+        reply_to: REPLY_QUEUE.to_owned(),
+        submitted_at: Timestamp::now(),
+        traceparent: None,
+        image: inline.then(|| photo.bytes.clone().into()),
+    }
+}

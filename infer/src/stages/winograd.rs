@@ -1,0 +1,162 @@
+//! A convolution with a window of 3 × 3 that moves by one pixel, as Winograd's F(2×2, 3×3) computes it: with less than half
+//! of the products. It is worth it where its weights, which are 16/9 as many, stay in the cache.
+
+use super::Stage;
+use super::convolution::Kernels;
+use crate::instruction_set::InstructionSet;
+use crate::kernels::{Backward, Forward, Gemm, Grid, POINTS, gemm, winograd_backward, winograd_forward};
+use crate::memory::{Aligned, Scratch};
+use crate::pack::{Activation, Packed};
+use crate::window::Window;
+
+/// Tiles that are worked on at once, about: their inputs and products stay in the second-level cache.
+const TILES: usize = 96;
+/// Channels of input and output, multiplied, that are too many: the weights would have to be fetched from far.
+const MOST_WEIGHTS: usize = 128 * 128;
+/// Pixels of the output that are too few to be worth a walk through 16 matrices.
+const LEAST_PIXELS: usize = 64;
+
+/// A convolution.
+#[derive(Debug)]
+pub(crate) struct Winograd {
+    set: InstructionSet,
+    window: Window,
+    /// Rows and columns of the output.
+    size: [usize; 2],
+    depth: usize,
+    /// The transformed kernels, point by point.
+    weights: Vec<Packed>,
+    bias: Aligned,
+    activation: Activation,
+    has_residual: bool,
+}
+
+impl Winograd {
+    /// `None` when the window is another one, or plain summing is quicker.
+    pub(crate) fn new(set: InstructionSet, window: Window, kernels: &Kernels<'_>, has_residual: bool) -> Option<Self> {
+        let Kernels { weights, bias, depth, activation } = *kernels;
+        let size = window.output()?;
+        let is_worth_it = depth >= set.lanes() && depth * bias.len() <= MOST_WEIGHTS && size[0] * size[1] >= LEAST_PIXELS;
+        if window.sides != [3, 3] || window.strides != [1, 1] || !is_worth_it {
+            return None;
+        }
+        let transformed: Vec<[f32; POINTS]> = weights.chunks_exact(9).map(transform).collect();
+        let weights = (0..POINTS).map(|point| {
+            let weight = |row: usize, column: usize| transformed[column * depth + row][point];
+            Packed::new(set, (depth, bias.len()), weight, &[], Activation::None)
+        });
+        let mut aligned = Aligned::zeros(bias.len());
+        aligned.as_mut_slice()[..bias.len()].copy_from_slice(bias);
+        Some(Self { set, window, size, depth, weights: weights.collect(), bias: aligned, activation, has_residual })
+    }
+
+    /// Channels of the output.
+    fn columns(&self) -> usize {
+        self.weights[0].columns
+    }
+
+    /// The input with zeros around it: as many as the window asks for, and what fills up the last tiles.
+    fn pad<'a>(&self, input: &'a [f32], memory: &'a mut Aligned) -> (&'a [f32], usize) {
+        let mut window = self.window;
+        for axis in 0..2 {
+            window.after[axis] += self.size[axis] % 2;
+        }
+        let [rows, columns] = window.padded();
+        memory.grow(rows * columns * self.depth);
+        window.pad(self.depth, input, memory.as_mut_slice());
+        (memory.as_slice(), columns)
+    }
+
+    /// Multiplies the points of tiles with the kernels'.
+    fn multiply(&self, tiles: usize, points: &[f32], products: &mut [f32]) {
+        let columns = self.columns();
+        for (point, weights) in self.weights.iter().enumerate() {
+            let job = Gemm {
+                weights,
+                panels: 0..weights.panels().len(),
+                size: [1, tiles],
+                input: &points[point * tiles * self.depth..],
+                patches: Grid { row: 0, pixel: self.depth },
+                runs: &[0],
+                run: self.depth,
+                results: Grid { row: 0, pixel: columns },
+                residual: None,
+                upcoming: None,
+            };
+            gemm(self.set, &job, &mut products[point * tiles * columns..]);
+        }
+    }
+}
+
+impl Stage for Winograd {
+    fn name(&self) -> &'static str {
+        "Winograd"
+    }
+
+    fn inputs(&self) -> Vec<usize> {
+        let mut inputs = vec![self.window.pixels() * self.depth];
+        if self.has_residual {
+            inputs.push(self.output().iter().product());
+        }
+        inputs
+    }
+
+    fn output(&self) -> Vec<usize> {
+        let [rows, columns] = self.size;
+        vec![rows, columns, self.columns()]
+    }
+
+    fn run(&self, inputs: &[&[f32]], output: &mut [f32], scratch: &mut Scratch) {
+        let Scratch { padded, wide, deep } = scratch;
+        let (depth, columns, [rows, width]) = (self.depth, self.columns(), self.size.map(|length| length.div_ceil(2)));
+        let band = TILES.div_ceil(width).min(rows);
+        wide.grow(POINTS * band * width * depth);
+        deep.grow(POINTS * band * width * columns);
+        let (input, line) = self.pad(inputs[0], padded);
+        for first in (0..rows).step_by(band) {
+            let tiles = [band.min(rows - first), width];
+            let forward = Forward { input: &input[first * 2 * line * depth..], width: line, tiles, depth };
+            winograd_forward(self.set, &forward, wide.as_mut_slice());
+            self.multiply(tiles[0] * width, wide.as_slice(), deep.as_mut_slice());
+            let from = first * 2 * self.size[1] * columns;
+            let backward = Backward {
+                products: deep.as_slice(),
+                tiles,
+                size: [(tiles[0] * 2).min(self.size[0] - first * 2), self.size[1]],
+                depth: columns,
+                bias: self.bias.as_slice(),
+                residual: inputs.get(1).map(|residual| &residual[from..]),
+                activation: self.activation,
+            };
+            winograd_backward(self.set, &backward, &mut output[from..]);
+        }
+    }
+}
+
+/// G · kernel · Gᵀ, of a kernel of 3 × 3.
+fn transform(kernel: &[f32]) -> [f32; POINTS] {
+    let four = |[a, b, c]: [f64; 3]| [a, (a + b + c) / 2.0, (a - b + c) / 2.0, c];
+    let columns: [[f64; 4]; 3] = std::array::from_fn(|column| four(std::array::from_fn(|row| f64::from(kernel[row * 3 + column]))));
+    let mut points = [0.0; POINTS];
+    for row in 0..4 {
+        for (column, number) in four([columns[0][row], columns[1][row], columns[2][row]]).into_iter().enumerate() {
+            #[allow(clippy::cast_possible_truncation)] // computed as f64 to be rounded once
+            let number = number as f32;
+            points[row * 4 + column] = number;
+        }
+    }
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::transform;
+
+    #[test]
+    fn a_kernel_of_one_point_is_spread() {
+        let mut kernel = [0.0; 9];
+        kernel[4] = 4.0;
+        let points = transform(&kernel);
+        assert_eq!(points, [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0, -1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    }
+}

@@ -1,0 +1,1 @@
+"""What the recipes of the model folders share: getting packages, writing folders, and what a model must answer."""
