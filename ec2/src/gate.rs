@@ -149,14 +149,14 @@ mod tests {
         let start = Instant::now();
         let calls = (0..20).map(|_| gate.call(RUN_INSTANCES, || async { Answer::Ok(()) }));
         let answers = futures::future::join_all(calls).await;
-        assert_eq!(answers.iter().position(Result::is_err), Some(14));
+        assert_eq!(answers.iter().position(Result::is_err), Some(11), "one at once and ten in 5 s: nobody has filled the bucket yet");
         assert_eq!(start.elapsed().as_secs(), 5);
         let error = answers.last().unwrap().as_ref().unwrap_err();
         assert_eq!(error.verdict(), Verdict::Throttled);
         assert!(error.to_string().contains("ClientThrottled") && error.to_string().contains("nothing was sent"), "{error}");
         let heard = heard.lock().unwrap();
         let count = |line: &str| heard.iter().filter(|one| *one == line).count();
-        assert_eq!((count("RunInstances OK 0"), count("RunInstances OK 4"), count("RunInstances ClientThrottled 0")), (5, 2, 6));
+        assert_eq!((count("RunInstances OK 0"), count("RunInstances OK 4"), count("RunInstances ClientThrottled 0")), (2, 2, 9));
     }
 
     #[tokio::test(start_paused = true)]

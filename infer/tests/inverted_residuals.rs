@@ -70,6 +70,20 @@ proptest! {
     }
 }
 
+/// An image's planes would be taken as they are, were they not added in the end.
+#[test]
+fn an_image_may_be_added_to_what_is_made_of_it() {
+    for depth in 1..=5 {
+        let depthwise =
+            Layer { columns: 0, groups: 0, sides: [3; 2], strides: [1; 2], before: [1; 2], after: [1; 2], limits: Limits::None };
+        let shape = Shape { depth, expand: Some((8, Limits::Relu6)), depthwise, columns: None, end: Limits::None, size: [5, 6] };
+        let lengths = [2, depth, 5, 6];
+        let mut network = Network::new(&lengths, 7);
+        shape.wire(&mut network);
+        assert_same(&network.finish(), &input(&lengths, 7), 1);
+    }
+}
+
 /// More rows than one band of the stage holds.
 #[test]
 fn large_feature_maps_are_cut_into_bands() {

@@ -35,7 +35,11 @@ pub(super) fn inverted_residual(model: &TypedModel, set: InstructionSet, id: usi
     let is_plain = expand.as_ref().is_none_or(|(expand, _)| expand.is_pointwise());
     let (added, last) = tail(model, project.id, &mut nodes, |added| is_plain && added == input);
     let taps = Taps::new(set, side, stride, &depthwise.weights, &depthwise.bias, limits);
-    let (channels, layout) = expand.as_ref().map_or((Channels::Last, Layout::Last), |(expand, _)| channels(expand, is_last));
+    let (channels, layout) = match &expand {
+        // What is added has the layout of what it is added to.
+        Some((expand, _)) if added.is_none() => channels(expand, is_last),
+        _ => (Channels::Last, Layout::Last),
+    };
     let expand = match expand {
         Some((read, limits)) => {
             Some(stages::Convolution::new(set, read.window, &kernels(&read, limits), taps.channels(), channels, false)?)
