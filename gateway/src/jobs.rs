@@ -6,14 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use wire::{Job, SMALLEST_MESSAGE_LIMIT};
+use wire::{Job, SMALLEST_MESSAGE_LIMIT, batches};
 
 use crate::aws::{AwsError, Outgoing, Queue};
 
 /// Senders that work side by side: while one waits for SQS, the next job does not.
 const SENDERS: usize = 4;
-/// Most bytes of all messages of one call together that every SQS takes.
-const BATCH_BYTES: usize = 262_144;
 
 /// Why a job did not get into the queue.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -100,25 +98,8 @@ async fn send_until(queue: &Queue, jobs: &Mutex<mpsc::Receiver<Queued>>, stop: &
         if received == 0 {
             return;
         }
-        futures::future::join_all(parts(batch).into_iter().map(|part| send(queue, part))).await;
+        futures::future::join_all(batches(batch, |queued| queued.message.body.len()).into_iter().map(|batch| send(queue, batch))).await;
     }
-}
-
-/// The batch in as few parts as one call each can hold, in its order.
-fn parts(batch: Vec<Queued>) -> Vec<Vec<Queued>> {
-    let mut parts: Vec<Vec<Queued>> = Vec::new();
-    let mut bytes = 0;
-    for queued in batch {
-        bytes += queued.message.body.len();
-        match parts.last_mut().filter(|_| bytes <= BATCH_BYTES) {
-            Some(part) => part.push(queued),
-            None => {
-                bytes = queued.message.body.len();
-                parts.push(vec![queued]);
-            }
-        }
-    }
-    parts
 }
 
 async fn send(queue: &Queue, batch: Vec<Queued>) {
@@ -134,22 +115,5 @@ async fn send(queue: &Queue, batch: Vec<Queued>) {
         };
         // Nobody listens when the uploader is gone; the job is done nevertheless.
         let _ = done.send(result);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    #[test]
-    fn a_batch_is_parted_where_one_call_cannot_hold_it() {
-        let queued = |bytes: usize| Queued { message: Outgoing { id: Uuid::nil(), body: "x".repeat(bytes) }, done: oneshot::channel().0 };
-        let parted = |bytes: &[usize]| -> Vec<usize> { parts(bytes.iter().copied().map(queued).collect()).iter().map(Vec::len).collect() };
-        assert_eq!(parted(&[]), [0; 0]);
-        assert_eq!(parted(&[1000; 10]), [10]);
-        assert_eq!(parted(&[BATCH_BYTES - 10, 10, 1, 5]), [2, 2]);
-        assert_eq!(parted(&[BATCH_BYTES, BATCH_BYTES, 1]), [1, 1, 1]);
     }
 }

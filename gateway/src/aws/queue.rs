@@ -31,7 +31,7 @@ pub(crate) struct Outgoing {
 
 impl Queue {
     /// Most messages in one call, in either direction.
-    pub(crate) const BATCH: usize = 10;
+    pub(crate) const BATCH: usize = wire::MAX_BATCH;
 
     pub(crate) fn new(client: Client, name: String) -> Self {
         Self { client, name, url: Arc::default() }

@@ -7,15 +7,13 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::sync::Mutex;
 use uuid::Uuid;
-use wire::{Job, JobResult, ObjectKeys, Outcome};
+use wire::{Job, JobResult, ObjectKeys, Outcome, batches};
 
 use super::queue::{MAX_BATCH, QueueError, refused, url_of};
 use crate::cause::chain;
 
 /// Metadata travels as HTTP headers: ASCII only, and spaces would be trimmed. What is encoded, besides all that is not ASCII.
 const HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
-/// Bytes that are sent in one call: what SQS has always taken.
-const MAX_BATCH_BYTES: usize = 256 * 1024;
 
 /// A result could not be stored.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +85,7 @@ impl Publisher {
             queues.entry(reply.queue.clone()).or_default().push(reply);
         }
         for (queue, replies) in queues {
-            for batch in batches(replies) {
+            for batch in batches(replies, |reply| reply.body.len()) {
                 if let Err(error) = self.send(&queue, &batch).await {
                     // The queue may have been made anew elsewhere.
                     self.reply_urls.lock().await.remove(&queue);
@@ -136,44 +134,10 @@ pub(super) fn is_full(replies: &[&Reply]) -> bool {
     replies.iter().filter(|reply| reply.queue == last.queue).count() >= MAX_BATCH
 }
 
-/// As few calls as SQS allows.
-fn batches(replies: Vec<Reply>) -> Vec<Vec<Reply>> {
-    let mut batches: Vec<Vec<Reply>> = Vec::new();
-    let mut bytes = 0;
-    for reply in replies {
-        bytes += reply.body.len();
-        match batches.last_mut() {
-            Some(batch) if batch.len() < MAX_BATCH && bytes <= MAX_BATCH_BYTES => batch.push(reply),
-            _ => {
-                bytes = reply.body.len();
-                batches.push(vec![reply]);
-            }
-        }
-    }
-    batches
-}
-
 #[derive(Debug, thiserror::Error)]
 enum ReplyError {
     #[error(transparent)]
     Url(#[from] QueueError),
     #[error("SQS SendMessageBatch: {0}")]
     Send(String),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn replies(sizes: &[usize]) -> Vec<Reply> {
-        sizes.iter().map(|size| Reply { id: Uuid::nil(), queue: "replies".to_owned(), body: "x".repeat(*size) }).collect()
-    }
-
-    #[test]
-    fn calls_hold_ten_replies_and_no_more_bytes_than_sqs_takes() {
-        let lengths = |sizes: &[usize]| batches(replies(sizes)).iter().map(Vec::len).collect::<Vec<_>>();
-        assert_eq!(lengths(&[700; 23]), [10, 10, 3]);
-        assert_eq!(lengths(&[100_000, 100_000, 100_000, 300_000, 700]), [2, 1, 1, 1]);
-        assert_eq!(lengths(&[]), [0; 0]);
-    }
 }

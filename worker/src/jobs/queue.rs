@@ -9,12 +9,12 @@ use aws_sdk_sqs::types::{
     QueueAttributeName,
 };
 
+pub(super) use wire::MAX_BATCH;
+
 use crate::cause::chain;
 
 /// SQS allows 20. A drain hears its poll out, so a shorter one leaves sooner; 12 empty polls a minute cost 0.2 USD a month.
 const LONG_POLL_SECONDS: i32 = 5;
-/// SQS takes and gives no more messages at once.
-pub(super) const MAX_BATCH: usize = 10;
 /// The redrive policy may be changed while a worker lives.
 const POLICY_KEPT: Duration = Duration::from_secs(300);
 

@@ -32,13 +32,9 @@ impl Tract {
 
 /// Our operators first; tract optimises what they leave.
 fn fuse(model: TypedModel) -> TractResult<TypedModel> {
-    let infer::Fused { mut model, operators } = infer::fuse(model)?;
+    let infer::Fused { model, operators } = infer::fuse(model)?;
     tracing::info!(operators, "fused the network's operators for this CPU");
-    if operators == 0 {
-        return model.into_optimized();
-    }
-    model.optimize()?;
-    Ok(model)
+    model.into_optimized()
 }
 
 impl Engine for Tract {
