@@ -6,12 +6,10 @@ The architecture is that of Tan and Le, "EfficientNet" (2019), in its Lite form:
 import math
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from kit.graph import Graph
 
 INPUT, OUTPUT = "image", "probabilities"
 SIDE, CLASSES = 224, 1000
-OPSET, IR_VERSION = 13, 8
 BATCH_NORM_EPSILON = 1e-3
 
 # Of each stage: repeats, kernel, stride of the first block, expansion, channels in, channels out.
@@ -26,30 +24,19 @@ STAGES = [
 ]
 
 
-class Network:
-    """Collects nodes and weights of the graph, and which of the checkpoint's tensors are used."""
+class Network(Graph):
+    """Knows the checkpoint's names, and how large the image is by now."""
 
     def __init__(self, tensors: dict[str, np.ndarray]):
-        self.unused = {name: tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
-        self.nodes, self.weights = [], []
+        super().__init__({name: tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")})
         self.side = SIDE
         self.constant("zero", np.float32(0))
         self.constant("six", np.float32(6))
 
-    def constant(self, name, value):
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def node(self, operator, inputs, name, **attributes):
-        self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
-        return name
-
     def convolution(self, x, weight, norm, kernel, stride=1, groups=1, relu6=True):
         """A convolution with its batch normalisation folded in: w·scale and bias − mean·scale."""
-        w = self.unused.pop(f"{weight}.weight").astype(np.float64)
-        gamma, beta, mean, variance = (
-            self.unused.pop(f"{norm}.{part}").astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")
-        )
+        w = self.take(f"{weight}.weight")
+        gamma, beta, mean, variance = (self.take(f"{norm}.{part}") for part in ("weight", "bias", "running_mean", "running_var"))
         scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
         name = weight.lstrip("_").replace("._", "/").replace(".", "/")
         w = self.constant(f"{name}/weight", (w * scale[:, None, None, None]).astype(np.float32))
@@ -95,19 +82,4 @@ def build(tensors: dict[str, np.ndarray]) -> bytes:
             x = network.block(x, number, kernel, stride, expansion, channels, channels_out)
             number += 1
     network.classifier(network.convolution(x, "_conv_head", "_bn1", 1))
-    if network.unused:
-        raise ValueError(f"the checkpoint has tensors that EfficientNet-Lite0 does not: {sorted(network.unused)}")
-    return _serialise(network)
-
-
-def _serialise(network):
-    graph = helper.make_graph(
-        network.nodes,
-        "efficientnet-lite0",
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, CLASSES])],
-        network.weights,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="classifierfleet")
-    onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)
+    return network.serialise("efficientnet-lite0", (INPUT, [1, 3, SIDE, SIDE]), (OUTPUT, [1, CLASSES]))

@@ -4,12 +4,10 @@ The architecture is dlib's (King, 2017): a ResNet with 29 convolutions, each fol
 """
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from kit.graph import Graph
 
 INPUT, OUTPUT = "image", "embedding"
 SIDE, LENGTH = 150, 128
-OPSET, IR_VERSION = 13, 8
 
 # In order: a block keeps size and channels, or ("_down") halves the size.
 BLOCKS = [
@@ -20,23 +18,8 @@ BLOCKS = [
 ]  # fmt: skip
 
 
-class Network:
-    """Collects nodes and weights of the graph, and which of the tensors are used."""
-
-    def __init__(self, tensors: dict[str, np.ndarray]):
-        self.unused = dict(tensors)
-        self.nodes, self.weights = [], []
-
-    def constant(self, name, value):
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def node(self, operator, inputs, name, **attributes):
-        self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
-        return name
-
-    def take(self, name):
-        return self.unused.pop(name).astype(np.float64)
+class Network(Graph):
+    """Knows dlib's names."""
 
     def convolution(self, x, name, stride, padding, relu=True):
         """A convolution with its scale and offset folded in: w·scale and bias·scale + offset."""
@@ -85,19 +68,4 @@ def build(tensors: dict[str, np.ndarray]) -> bytes:
         x, side, channels = network.block(x, name, side, channels)
     x = network.node("Flatten", [network.node("GlobalAveragePool", [x], "mean")], "features", axis=1)
     network.node("MatMul", [x, network.constant("fc", network.unused.pop("fc"))], OUTPUT)
-    if network.unused:
-        raise ValueError(f"the weights have tensors that the network does not: {sorted(network.unused)}")
-    return _serialise(network)
-
-
-def _serialise(network):
-    graph = helper.make_graph(
-        network.nodes,
-        "face-recognition",
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, LENGTH])],
-        network.weights,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="classifierfleet")
-    onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)
+    return network.serialise("face-recognition", (INPUT, [1, 3, SIDE, SIDE]), (OUTPUT, [1, LENGTH]))

@@ -49,6 +49,8 @@ pub struct Remembered {
     pub quiet_since: Option<Timestamp>,
     /// Boots whose time was learned, by instance and launch; none before the first list.
     pub learned: Option<HashSet<(String, Timestamp)>>,
+    /// How often workers were started again, as last told; none before the first list.
+    pub restarts: Option<HashMap<String, u32>>,
 }
 
 /// An order given to an instance.

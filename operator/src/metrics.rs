@@ -19,6 +19,8 @@ pub struct Metrics {
     pub launch_failures: IntCounterVec,
     /// Instances drained or terminated, by reason.
     pub removed: IntCounterVec,
+    /// Times that workers were started again.
+    pub restarts: IntCounterVec,
     /// Seconds a reconcile took, by outcome.
     pub reconciles: HistogramVec,
     /// Failed reconciles, by stage.
@@ -83,6 +85,7 @@ impl Metrics {
                 &with("code"),
             )?,
             removed: counter("classifierfleet_removed_instances_total", "Instances told to drain, or terminated.", &with("reason"))?,
+            restarts: counter("classifierfleet_worker_restarts_total", "Workers that ended unasked and were started again.", &FLEET)?,
             reconcile_failures: counter("classifierfleet_operator_reconcile_failures_total", "Reconciles that failed.", &["stage"])?,
             inventory_failures: counter(
                 "classifierfleet_operator_inventory_failures_total",

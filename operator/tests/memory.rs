@@ -8,7 +8,7 @@ use ec2::{Instance, InstanceState, tags};
 use jiff::{SignedDuration, Timestamp};
 use operator::memory::{Memory, Remembered, Told};
 use operator::observe::inventory::Snapshot;
-use operator::observe::{Sources, observation};
+use operator::observe::{Observation, Sources, observation};
 use plan::{QueueDepth, State, Waiting};
 
 const UID: &str = "uid-1";
@@ -86,9 +86,13 @@ fn instance(id: &str, tags: &[(&str, &str)]) -> Instance {
 }
 
 fn observe(memory: &Memory, instances: Vec<Instance>, now: Timestamp) -> plan::Observed {
+    look(memory, instances, now).observed
+}
+
+fn look(memory: &Memory, instances: Vec<Instance>, now: Timestamp) -> Observation {
     let snapshot = Snapshot { at: now, by_fleet: HashMap::from([(UID.to_owned(), instances)]) };
     let (fleet, sources) = (fleet("1"), Sources { snapshot: Some(&snapshot), sample: None, waiting: Waiting::default(), template: None });
-    observation(&fleet, &fleet.settings("r1"), memory, UID, sources, now).observed
+    observation(&fleet, &fleet.settings("r1"), memory, UID, sources, now)
 }
 
 /// Registered half a minute after the launch.
@@ -151,6 +155,19 @@ fn a_worker_that_was_started_again_is_not_ready_until_it_says_so_and_gets_time_f
     assert_eq!(seen(&restarted("11:59:30", 5)), (false, 100), "no more time");
     assert_eq!(seen(&restarted("11:58:00", 7)), (true, 100), "before the machine was last started");
     assert_eq!(seen("nonsense"), (true, 100));
+}
+
+#[test]
+fn each_time_that_a_worker_is_started_again_is_told_once() {
+    let memory = Memory::default();
+    let told = |count: u32| {
+        let restarted = format!(r#"{{"at":"2026-06-01T11:59:30Z","count":{count}}}"#);
+        look(&memory, vec![instance("i-1", &[(tags::RESTARTED, restarted.as_str())])], noon()).restarted
+    };
+    assert!(told(2).is_empty(), "before this operator started");
+    assert_eq!((told(3), told(3)), (vec![("i-1".to_owned(), 3)], vec![]));
+    assert!(told(1).is_empty(), "the machine booted anew");
+    assert_eq!(told(2), [("i-1".to_owned(), 2)]);
 }
 
 /// EC2's lists lag: what was told a moment ago counts, until they must have caught up.

@@ -58,6 +58,8 @@ pub enum News {
     Draining(Vec<String>),
     /// This one was terminated.
     Terminated(Termination),
+    /// The worker on this one had to be started again, so often since it booted.
+    Restarted(String, u32),
 }
 
 /// What acting works on.
@@ -91,7 +93,8 @@ pub async fn act(
 ) -> Result<Outcome, Error> {
     let acting = Acting { operator, cloud, uid, now };
     let (intents, offerings) = (kept(&fleet, plan), observation.offerings.clone());
-    let mut outcome = Outcome { intents, offerings, fleet, news: Vec::new(), fault: None, go_on: false };
+    let news = observation.restarted.iter().map(|(id, times)| News::Restarted(id.clone(), *times)).collect();
+    let mut outcome = Outcome { intents, offerings, fleet, news, fault: None, go_on: false };
     remove::terminate(&acting, &mut outcome, observation, &plan.terminate).await?;
     if let Some(version) = template_version {
         let intents = launch::intents(revision, version, plan, now);

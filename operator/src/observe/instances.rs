@@ -29,7 +29,7 @@ struct Restarted {
 
 /// A worker that was started again so often since its machine booted gets no more time to become ready: another machine may do
 /// better.
-const MOST_RESTARTS: u32 = 5;
+pub const MOST_RESTARTS: u32 = 5;
 
 /// EC2 tells times of launches in whole seconds, workers theirs too.
 const ROUNDING_SECONDS: i64 = 1;
@@ -45,6 +45,11 @@ pub fn registered(instance: &ec2::Instance) -> Option<Ready> {
 fn restarted(instance: &ec2::Instance) -> Option<Restarted> {
     let restarted: Restarted = serde_json::from_str(instance.tag(tags::RESTARTED)?).ok()?;
     (restarted.at >= instance.launched_at).then_some(restarted)
+}
+
+/// How often its worker was started again since its machine booted.
+pub fn restarts(instance: &ec2::Instance) -> u32 {
+    restarted(instance).map_or(0, |restarted| restarted.count)
 }
 
 /// Since when its worker has had to become ready.

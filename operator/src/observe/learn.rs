@@ -1,12 +1,12 @@
 //! What workers teach: boot times and rates, from their tags, each boot once. Pure.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crds::{BootSeconds, OfferingStatus};
 use jiff::{SignedDuration, Timestamp};
 use plan::Learned;
 
-use super::instances::{is_warm, offering, registered};
+use super::instances::{self, is_warm, offering, registered};
 use crate::offerings;
 
 /// How much the latest boot weighs against those before it.
@@ -36,6 +36,17 @@ pub fn boots(
             *average = Some(average.map_or(tenths(seconds), |before| tenths(before + WEIGHT * (seconds - before))));
         }
     }
+}
+
+/// Workers in `listed` that had to be started again since the last list, and how often since their machines booted. What the first
+/// list after a start shows was told before.
+pub fn restarts(known: &mut Option<HashMap<String, u32>>, listed: &[ec2::Instance]) -> Vec<(String, u32)> {
+    let now = listed.iter().map(|instance| (instance.id.clone(), instances::restarts(instance)));
+    let now: HashMap<String, u32> = now.filter(|(_, count)| *count > 0).collect();
+    let Some(before) = known.replace(now.clone()) else { return Vec::new() };
+    let mut more: Vec<_> = now.into_iter().filter(|(id, count)| before.get(id).is_none_or(|before| before < count)).collect();
+    more.sort();
+    more
 }
 
 /// The boot times that a decision counts with: of the first of `offerings` (the fleet's, the preferred one first) that has any.

@@ -31,6 +31,8 @@ pub struct Observation {
     pub boot_seconds: Option<BootSeconds>,
     /// Jobs that one worker does each second.
     pub jobs_per_second: Option<f64>,
+    /// Workers that had to be started again since the last list, and how often since their machines booted.
+    pub restarted: Vec<(String, u32)>,
 }
 
 /// What an observation is put together from.
@@ -60,8 +62,10 @@ pub fn observation(
     let listed: &[ec2::Instance] = snapshot.and_then(|snapshot| snapshot.by_fleet.get(uid)).map_or(&[], Vec::as_slice);
     let mut offerings = offerings::of_fleet(&settings.offerings, &status.offerings);
     let jobs_per_second = learn::jobs_per_second(listed, status.jobs_per_second_per_worker);
+    let mut restarted = Vec::new();
     let mut observed = memory.with(uid, |remembered| {
         if snapshot.is_some() {
+            restarted = learn::restarts(&mut remembered.restarts, listed);
             learn::boots(&mut remembered.learned, &mut offerings, listed, default_subnet);
         }
         let depth = sample.as_ref().and_then(|sample| sample.as_ref().ok()).map(|(depth, _)| *depth);
@@ -88,7 +92,7 @@ pub fn observation(
     });
     observed.rollout = rollout(status.rollout.as_ref(), &observed, &settings.revision);
     let boot_seconds = learn::boot_seconds(&offerings);
-    Observation { observed, sample, offerings, boot_seconds, jobs_per_second }
+    Observation { observed, sample, offerings, boot_seconds, jobs_per_second, restarted }
 }
 
 /// Brings what is remembered up to date. `backlog`: none when it could not be sampled, or nobody asked.

@@ -9,6 +9,7 @@ use plan::{LimitedBy, Plan, Reason};
 
 use crate::act::{News, Outcome};
 use crate::context::{Operator, reporter};
+use crate::observe::instances::MOST_RESTARTS;
 use crate::report::conditions::limit;
 
 /// Tells of a change of the number wanted, of a limit that begins to bind and of all news. An event that cannot be published is logged and forgotten.
@@ -67,7 +68,16 @@ fn event(news: &News, closed: Duration) -> Event {
         }
         News::Terminated(ended) => warning("Terminated", "Terminate", format!("{} was terminated: {}.", ended.id, ended.reason)),
         News::LaunchFailed { message, .. } => warning("LaunchFailed", "Launch", message.clone()),
+        News::Restarted(id, times) => warning("WorkerRestarted", "Observe", restarted(id, *times)),
     }
+}
+
+fn restarted(id: &str, times: u32) -> String {
+    let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+    format!(
+        "The worker on {id} ended unasked and was started again, {times} since it booted; its journal says why. After \
+         {MOST_RESTARTS} times the instance is replaced unless it becomes ready within spec.workers.bootTimeoutSeconds of its launch."
+    )
 }
 
 fn is_failure(reason: Reason) -> bool {
@@ -108,6 +118,7 @@ fn count(operator: &Operator, namespace: &str, name: &str, news: &News) {
             };
             metrics.removed.with_label_values(&[namespace, name, reason]).inc();
         }
+        News::Restarted(..) => metrics.restarts.with_label_values(&[namespace, name]).inc(),
         News::LaunchFailed { code, .. } | News::OfferingClosed { code, .. } => {
             metrics.launch_failures.with_label_values(&[namespace, name, code]).inc()
         }

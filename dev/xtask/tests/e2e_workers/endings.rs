@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::json;
 
 use crate::support::until;
@@ -33,6 +33,30 @@ pub async fn a_worker_that_never_registers(world: &World) {
     assert!(notes.iter().any(|note| note.contains(&mute.id) && note.contains("workers.bootTimeoutSeconds")), "{notes:?}");
     until("another one is tried", async || fleet.instances().await.len() > 1).await;
     fleet.condition("Degraded", true, "WorkersNeverReady").await;
+}
+
+/// As a worker says it of itself, whole seconds after it became ready.
+async fn restarted(fleet: &Fleet<'_>, id: &str, count: u32) {
+    let at = Timestamp::now().round(Unit::Second).unwrap() + SignedDuration::from_secs(2);
+    let said = json!({"at": at, "count": count}).to_string();
+    let tag = [("ResourceId.1", id), ("Tag.1.Key", "classifierfleet:restarted"), ("Tag.1.Value", &said)];
+    let call = [("Action", "CreateTags"), ("Version", "2016-11-15")].into_iter().chain(tag);
+    fleet.world.call(&call.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>()).await;
+}
+
+pub async fn a_worker_that_crashes_again_and_again(world: &World) {
+    let fleet = world.fleet(QUICK, "crashing", &["m5.large"], json!({"replicas": 1, "bootTimeoutSeconds": 20})).await;
+    fleet.settles(1, 0).await;
+    let worker = fleet.live().await.remove(0);
+    restarted(&fleet, &worker.id, 1).await;
+    fleet.until("it does not count as ready any more", |status| status.workers.ready == 0).await;
+    until("people are told", async || fleet.events("WorkerRestarted").await.iter().any(|note| note.contains(&worker.id))).await;
+    assert!(terminated(&fleet).await.is_empty(), "it gets time to become ready again");
+    restarted(&fleet, &worker.id, 5).await;
+    until("it is given up", async || terminated(&fleet).await.iter().any(|ended| ended.id == worker.id)).await;
+    fleet.settles(1, 0).await;
+    assert_ne!(fleet.live().await[0].id, worker.id, "another one does its work");
+    assert!(fleet.metric("classifierfleet_worker_restarts_total", &[]).await >= 2.0);
 }
 
 pub async fn a_worker_that_ignores_its_order(world: &World) {

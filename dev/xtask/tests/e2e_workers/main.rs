@@ -73,6 +73,7 @@ fn all() -> Vec<Scenario> {
         images::the_parameter_is_followed,
         template::all_of_it_reaches_ec2,
         endings::a_worker_that_never_registers,
+        endings::a_worker_that_crashes_again_and_again,
         endings::a_worker_that_ignores_its_order,
         endings::instances_that_nobody_asked_for,
     ]

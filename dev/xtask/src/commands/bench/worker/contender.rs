@@ -17,15 +17,18 @@ use crate::wait;
 /// The kernel counts CPU time in these, whatever its own clock.
 const TICKS_PER_SECOND: f64 = 100.0;
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
-const PROGRAM: &str = "classifierfleet-worker";
 /// What a poll of a worker that is gone has taken comes back soon: MiniStack goes on with such polls (see `peer.rs`).
 pub(super) const VISIBILITY_SECONDS: u32 = 10;
 
 /// Who works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Ours, on an instance, with so many threads; 0: as many as there are cores.
-    Ours(usize),
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind<'a> {
+    /// Ours, on an instance.
+    Ours {
+        /// With so many threads; 0: as many as there are cores.
+        threads: usize,
+        program: &'a Path,
+    },
     /// The plain Python worker.
     Peer,
 }
@@ -63,20 +66,21 @@ pub(super) struct Told {
 }
 
 impl<'a> Contender<'a> {
-    pub(super) async fn start(stack: &'a Stack, kind: Kind) -> Result<Self> {
+    pub(super) async fn start(stack: &'a Stack, kind: Kind<'_>) -> Result<Self> {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
         let (ours, name, log) = match kind {
             Kind::Peer => {
                 stack.supervisor().start(&peer::command(stack)?)?;
-                (None, peer::PROGRAM, stack.log(peer::PROCESS))
+                (None, peer::PROGRAM.to_owned(), stack.log(peer::PROCESS))
             }
-            Kind::Ours(threads) => {
-                let instance = launch(stack, &http, threads).await?;
+            Kind::Ours { threads, program } => {
+                let program = program.display().to_string();
+                let instance = launch(stack, &http, threads, &program).await?;
                 let log = stack.dir().join("state/cloudsim").join(&instance.id).join("console.log");
-                (Some(instance), PROGRAM, log)
+                (Some(instance), program, log)
             }
         };
-        let found = || stack.supervisor().processes().into_iter().find(|process| is(process, name));
+        let found = || stack.supervisor().processes().into_iter().find(|process| is(process, &name));
         wait::until("the worker starts", STARTS_WITHIN, &log, async || found().is_some()).await?;
         let pid = found().context("the worker has ended again")?.pid;
         Ok(Self { stack, http, pid, ours })
@@ -112,7 +116,7 @@ fn is(process: &Process, name: &str) -> bool {
 }
 
 /// An instance that runs nothing but the worker.
-async fn launch(stack: &Stack, http: &reqwest::Client, threads: usize) -> Result<Instance> {
+async fn launch(stack: &Stack, http: &reqwest::Client, threads: usize, program: &str) -> Result<Instance> {
     // Free a moment ago.
     let monitor = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
     let settings = [
@@ -130,7 +134,7 @@ async fn launch(stack: &Stack, http: &reqwest::Client, threads: usize) -> Result
     let threads = (threads > 0).then(|| ("CLASSIFIERFLEET_PARALLELISM".to_owned(), threads.to_string()));
     let settings = settings.chain(threads).chain(stack.endpoints()?.env());
     let exports: String = settings.map(|(name, value)| format!("export {name}='{value}'\n")).collect();
-    let script = STANDARD.encode(format!("#!/bin/sh\n{exports}exec {PROGRAM}\n"));
+    let script = STANDARD.encode(format!("#!/bin/sh\n{exports}exec '{program}'\n"));
     let call = [
         ("Action", "RunInstances"),
         ("ImageId", "ami-0123456789abcdef0"),

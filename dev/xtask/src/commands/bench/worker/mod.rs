@@ -4,6 +4,7 @@ mod contender;
 mod found;
 mod load;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -39,6 +40,9 @@ pub(super) struct WorkerArgs {
     /// Jobs for each worker in each round.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     images: u32,
+    /// The worker to measure, such as `cargo xtask dist` makes; default: the one that the tests run, whose SDKs are not optimised.
+    #[arg(long)]
+    worker: Option<PathBuf>,
 }
 
 pub(super) async fn run(paths: &Paths, args: WorkerArgs) -> Result<()> {
@@ -49,7 +53,11 @@ pub(super) async fn run(paths: &Paths, args: WorkerArgs) -> Result<()> {
         options.extent = Extent::Aws;
         options.delays = CloudDelays { pending: 0.1, boot: 0.1, describe_lag: 0.0 };
     };
-    let rounds = async |stack: &Stack| rounds(stack, progress, &args).await;
+    let program = match &args.worker {
+        Some(path) => path.canonicalize().with_context(|| format!("there is no worker at {}", path.display()))?,
+        None => paths.program("classifierfleet-worker")?,
+    };
+    let rounds = async |stack: &Stack| rounds(stack, progress, &args, &program).await;
     let rounds = super::on_private_stack(paths, progress, limit, adapt, rounds).await?;
     let measures = measures(&rounds)?;
     println!("\n{}\n{}", caption(rounds.len(), args.images), report::table(&measures));
@@ -57,28 +65,29 @@ pub(super) async fn run(paths: &Paths, args: WorkerArgs) -> Result<()> {
     Ok(())
 }
 
-async fn rounds(stack: &Stack, progress: Progress, args: &WorkerArgs) -> Result<Vec<Round>> {
+async fn rounds(stack: &Stack, progress: Progress, args: &WorkerArgs, program: &Path) -> Result<Vec<Round>> {
     let load = Load::new(stack, photos::load(&stack.tools().photos)?).await?;
     let count = usize::try_from(args.images)?;
-    let measure = async |name: &str, kind: Kind, inline: bool| -> Result<Figures> {
+    let measure = async |name: &str, kind: Kind<'_>, inline: bool| -> Result<Figures> {
         let figures = measure(stack, &load, kind, inline, count).await.with_context(|| format!("measuring {name}"))?;
         progress.say("bench", format!("{name}: {figures}"));
         Ok(figures)
     };
+    let ours = |threads| Kind::Ours { threads, program };
     let mut rounds = Vec::new();
     for number in 1..=args.rounds {
         progress.say("bench", format!("round {number} of {}", args.rounds));
         rounds.push(Round {
-            one: measure("one thread", Kind::Ours(1), false).await?,
-            inline: measure("one thread, photos in the messages", Kind::Ours(1), true).await?,
-            all: measure("all cores", Kind::Ours(0), false).await?,
+            one: measure("one thread", ours(1), false).await?,
+            inline: measure("one thread, photos in the messages", ours(1), true).await?,
+            all: measure("all cores", ours(0), false).await?,
             peer: measure("plain Python worker", Kind::Peer, false).await?,
         });
     }
     Ok(rounds)
 }
 
-async fn measure(stack: &Stack, load: &Load, kind: Kind, inline: bool, count: usize) -> Result<Figures> {
+async fn measure(stack: &Stack, load: &Load, kind: Kind<'_>, inline: bool, count: usize) -> Result<Figures> {
     load.submit(count, inline).await?;
     let worker = Contender::start(stack, kind).await?;
     load.until_answered(count / 10).await?;
@@ -88,8 +97,8 @@ async fn measure(stack: &Stack, load: &Load, kind: Kind, inline: bool, count: us
     worker.stop().await?;
     let results = load.collect(count).await?;
     let threads = match kind {
-        Kind::Ours(0) => std::thread::available_parallelism().map_or(1, usize::from),
-        Kind::Ours(threads) => threads,
+        Kind::Ours { threads: 0, .. } => std::thread::available_parallelism().map_or(1, usize::from),
+        Kind::Ours { threads, .. } => threads,
         Kind::Peer => 1,
     };
     Figures::new(&results, threads, [(begin, before), (end, after)])
