@@ -1,12 +1,14 @@
 //! What an image's fate looks like to its uploader: a line of text or one JSON schema for all states. Pure.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
-use wire::{JobResult, Outcome};
+use wire::{JobResult, Outcome, stem};
 
 use crate::settings::ResponseFormat;
 use crate::upload::{Fate, Image};
+use crate::waiting::accepted_at;
 
 /// Where a result is asked for.
 pub(crate) fn url(id: Uuid) -> String {
@@ -30,6 +32,9 @@ enum View<'a> {
         name: &'a str,
         status: &'static str,
         url: String,
+        /// RFC 3339; of an id that holds no time, absent.
+        #[serde(rename = "submittedAt", skip_serializing_if = "Option::is_none")]
+        submitted_at: Option<Timestamp>,
     },
     /// `detail` says why; `code` is that of the problem.
     Refused {
@@ -51,7 +56,7 @@ pub(crate) fn finished(job: &JobResult) -> Value {
 
 /// A job without a result yet as JSON.
 pub(crate) fn pending(id: Uuid, name: &str) -> Value {
-    json(&View::Pending { id, name, status: "Pending", url: url(id) })
+    json(&View::Pending { id, name, status: "Pending", url: url(id), submitted_at: accepted_at(&id) })
 }
 
 /// An image as JSON, whatever became of it.
@@ -85,14 +90,6 @@ fn label(job: &JobResult) -> Option<&str> {
     match &job.outcome {
         Outcome::Classified { label, .. } => Some(label),
         Outcome::Failed { .. } => None,
-    }
-}
-
-/// The file name without its extension.
-fn stem(name: &str) -> &str {
-    match name.rsplit_once('.') {
-        Some((stem, _)) if !stem.is_empty() => stem,
-        _ => name,
     }
 }
 
@@ -150,6 +147,8 @@ mod tests {
         let failed = finished(&job("a.jpg", &serde_json::json!({"status": "Failed", "code": "Corrupt", "message": "cut off"})));
         assert_eq!((&failed["result"], &failed["status"], &failed["code"]), (&Value::Null, &"Failed".into(), &"Corrupt".into()));
         assert_eq!(pending(id, "a.jpg"), serde_json::json!({"id": id, "name": "a.jpg", "status": "Pending", "url": url(id)}));
+        let id: Uuid = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        assert_eq!(pending(id, "a.jpg")["submittedAt"], "2023-06-29T15:35:21.622Z");
     }
 
     #[test]

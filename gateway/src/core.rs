@@ -1,6 +1,7 @@
 //! What all requests of a replica share. Holds the parts; what is done with them is elsewhere.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus::IntGauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -8,11 +9,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::aws::Store;
+use crate::cache::ResultCache;
 use crate::jobs::JobSender;
+use crate::listing::Finished;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
-use crate::settings::Settings;
+use crate::settings::{KeyStyle, Settings};
 use crate::waiting::Waiting;
 
 /// Unit of the semaphore that counts buffered bytes: its permits are limited to 32 bits a call.
@@ -27,6 +30,10 @@ pub(crate) struct Core {
     pub(crate) registry: Registry,
     /// The images accepted here whose result somebody waits for.
     pub(crate) waiting: Waiting,
+    /// Answers kept for images of the same bytes.
+    pub(crate) cache: ResultCache,
+    /// Results that lists showed.
+    pub(crate) finished: Finished,
     pub(crate) metrics: Metrics,
     /// What goes on after an answer was given, joined at the end.
     pub(crate) tasks: TaskTracker,
@@ -59,6 +66,8 @@ impl Core {
             memory: Arc::new(Semaphore::new(permits)),
             registry: Registry::default(),
             waiting: Waiting::default(),
+            cache: ResultCache::new(settings.cache_entries, Duration::from_secs(settings.cache_ttl_seconds)),
+            finished: Finished::default(),
             tasks: TaskTracker::new(),
             leaving: CancellationToken::new(),
             settings,
@@ -66,6 +75,11 @@ impl Core {
             jobs,
             metrics,
         }
+    }
+
+    /// Whether images and answers lie under their names, too.
+    pub(crate) fn by_name(&self) -> bool {
+        self.settings.key_style == KeyStyle::Name
     }
 
     /// A place for one more image.

@@ -1,17 +1,22 @@
 //! Jobs on their way into the request queue: one alone leaves at once, many leave together, small images with them.
 //! Knows nothing of images or of who uploads.
 
-use std::sync::Arc;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 
+use lru::LruCache;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use wire::{Job, SMALLEST_MESSAGE_LIMIT, batches};
 
 use crate::aws::{AwsError, Outgoing, Queue};
 
 /// Senders that work side by side: while one waits for SQS, the next job does not.
 const SENDERS: usize = 4;
+/// Jobs that are known to have been sent; one that is forgotten is sent again when its request is, and done twice.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 /// Why a job did not get into the queue.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -41,6 +46,7 @@ pub(crate) struct JobSender {
     into: mpsc::Sender<Queued>,
     /// Bytes of the largest message that the queue is known to take, or not known to refuse.
     largest: Arc<AtomicUsize>,
+    sent: Arc<Lock<LruCache<Uuid, ()>>>,
 }
 
 /// The other end: what makes a [`JobSender`] work while it runs.
@@ -52,7 +58,8 @@ pub(crate) struct SendLoop {
 /// A sender into `queue`, which takes messages of up to `largest` bytes, and its loop.
 pub(crate) fn sender(queue: Queue, largest: usize) -> (JobSender, SendLoop) {
     let (into, jobs) = mpsc::channel(Queue::BATCH * SENDERS);
-    (JobSender { into, largest: Arc::new(largest.into()) }, SendLoop { queue, jobs: Arc::new(Mutex::new(jobs)) })
+    let sent = Arc::new(Lock::new(LruCache::new(REMEMBERED)));
+    (JobSender { into, largest: Arc::new(largest.into()), sent }, SendLoop { queue, jobs: Arc::new(Mutex::new(jobs)) })
 }
 
 impl JobSender {
@@ -71,11 +78,18 @@ impl JobSender {
         }
     }
 
+    /// Whether this replica is known to have sent the job.
+    pub(crate) fn has_sent(&self, id: Uuid) -> bool {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
     async fn queue(&self, job: &Job, body: String) -> Result<(), SendError> {
         let (done, sent) = oneshot::channel();
         let queued = Queued { message: Outgoing { id: job.id, body }, done };
         self.into.send(queued).await.map_err(|_| SendError::Stopped)?;
-        sent.await.unwrap_or(Err(SendError::Stopped))
+        sent.await.unwrap_or(Err(SendError::Stopped))?;
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).put(job.id, ());
+        Ok(())
     }
 }
 

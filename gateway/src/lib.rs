@@ -3,9 +3,14 @@
 
 mod answer;
 mod aws;
+mod cache;
 mod core;
+mod digest;
 mod http;
+mod idempotency;
+mod identity;
 mod jobs;
+mod listing;
 mod lookup;
 mod metrics;
 mod refusal;
@@ -19,4 +24,4 @@ mod waiting;
 mod wake;
 
 pub use run::{Gateway, RunError, StartError};
-pub use settings::{ResponseFormat, Settings};
+pub use settings::{KeyStyle, ResponseFormat, Settings};

@@ -13,6 +13,7 @@ const DURATION_BUCKETS: [f64; 15] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15
 pub(crate) struct Metrics {
     uploads: IntCounterVec,
     duration: Histogram,
+    cache: IntCounterVec,
     /// Images that wait for their result.
     pub(crate) pending: IntGauge,
     /// Bytes of request bodies.
@@ -32,12 +33,17 @@ impl Metrics {
         let metrics = Self {
             uploads: IntCounterVec::new(Opts::new("uploads_total", "Uploaded images by what became of them."), &["outcome"])?,
             duration: Histogram::with_opts(duration.buckets(DURATION_BUCKETS.to_vec()))?,
+            cache: IntCounterVec::new(
+                Opts::new("cache_requests_total", "Images looked up among the answers kept for the same bytes."),
+                &["result"],
+            )?,
             pending: IntGauge::new("pending_uploads", "Images that wait for their result.")?,
             received: IntCounter::new("received_bytes_total", "Bytes of request bodies.")?,
             wake_writes: IntCounter::new("wake_writes_total", "Writes of the Lease that tells the operator of images that wait.")?,
             wake_failures: IntCounter::new("wake_failures_total", "Writes of that Lease that failed.")?,
         };
         registry.register(Box::new(metrics.uploads.clone()))?;
+        registry.register(Box::new(metrics.cache.clone()))?;
         registry.register(Box::new(metrics.duration.clone()))?;
         registry.register(Box::new(metrics.pending.clone()))?;
         for counter in [&metrics.received, &metrics.wake_writes, &metrics.wake_failures] {
@@ -49,6 +55,11 @@ impl Metrics {
     /// Counts a request that ended before there was an image to count.
     pub(crate) fn refused(&self, outcome: &str) {
         self.uploads.with_label_values(&[outcome]).inc();
+    }
+
+    /// Counts a look at the kept answers: `hit` or `miss`.
+    pub(crate) fn cache(&self, result: &str) {
+        self.cache.with_label_values(&[result]).inc();
     }
 
     /// Begins to measure an image that came with a request of `since`.

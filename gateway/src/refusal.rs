@@ -25,9 +25,23 @@ pub(crate) enum Refusal {
     NoSuchImage { id: String },
     #[error("wait={wait:?} is no number of seconds; write for example ?wait=30")]
     BadWait { wait: String },
-    #[error("the request body is {found}, but images are taken as multipart/form-data, as in: curl -F myfile=@cat.jpg")]
+    #[error("{name}={value:?} is not understood; write {want}")]
+    BadParameter { name: &'static str, value: String, want: &'static str },
+    #[error("the Idempotency-Key is not understood: {reason}; write 1 to 255 visible ASCII characters, for example a UUID")]
+    BadKey { reason: &'static str },
+    #[error(
+        "the Idempotency-Key belongs to {name:?} with other bytes or another name; use a new key for a new image, and the same only to \
+         send the same request again"
+    )]
+    KeyReused { name: String },
+    #[error("the image {id} waits for its result; delete it when that is there")]
+    StillWaiting { id: Uuid },
+    #[error(
+        "the request body is {found}, but images are taken as multipart/form-data, as in: curl -F myfile=@cat.jpg, or each by itself as \
+         image/… or application/octet-stream, as in: curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg'"
+    )]
     NotMultipart { found: String },
-    #[error("the multipart body cannot be read: {reason}")]
+    #[error("the body cannot be read: {reason}")]
     Malformed { reason: String },
     #[error("the request has no file; send one or more as multipart/form-data, as in: curl -F myfile=@cat.jpg")]
     NoFile,
@@ -83,6 +97,10 @@ impl Refusal {
             Self::NoSuchImage { .. } => (S::NOT_FOUND, "no-such-image", "No such image"),
             Self::MethodNotAllowed { .. } => (S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
             Self::BadWait { .. } => (S::BAD_REQUEST, "bad-parameter", "Parameter not understood"),
+            Self::BadParameter { .. } => (S::BAD_REQUEST, "bad-parameter", "Parameter not understood"),
+            Self::BadKey { .. } => (S::BAD_REQUEST, "idempotency-key-malformed", "Idempotency-Key not understood"),
+            Self::KeyReused { .. } => (S::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency-Key used for another image"),
+            Self::StillWaiting { .. } => (S::CONFLICT, "waiting", "Image waits for its result"),
             Self::NotMultipart { .. } => (S::UNSUPPORTED_MEDIA_TYPE, "not-multipart", "Not a multipart form"),
             Self::Malformed { .. } => (S::BAD_REQUEST, "malformed", "Body not understood"),
             Self::NoFile => (S::BAD_REQUEST, "no-file", "No file in the request"),
@@ -106,7 +124,7 @@ impl Refusal {
     /// The image it is about, when that has an id.
     pub(crate) fn id(&self) -> Option<Uuid> {
         match self {
-            Self::Late { id, .. } | Self::Leaving { id, .. } | Self::Failed { id, .. } => Some(*id),
+            Self::Late { id, .. } | Self::Leaving { id, .. } | Self::Failed { id, .. } | Self::StillWaiting { id } => Some(*id),
             _ => None,
         }
     }

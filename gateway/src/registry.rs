@@ -48,6 +48,11 @@ impl Waiter {
         self.id
     }
 
+    /// The result, if it is delivered already.
+    pub(crate) fn delivered(&self) -> Option<Arc<JobResult>> {
+        self.result.borrow().clone()
+    }
+
     /// Waits until the result is delivered. May be dropped and called again.
     pub(crate) async fn result(&mut self) -> Arc<JobResult> {
         loop {

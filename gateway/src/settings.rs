@@ -57,6 +57,15 @@ pub struct Settings {
     /// How long an upload may take from its first byte to its answer, in seconds; then 504, and the result can be fetched later.
     #[arg(long, env = "CLASSIFIERFLEET_REQUEST_TIMEOUT_SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..))]
     pub request_timeout_seconds: u64,
+    /// Answers that are kept for images of the same bytes: as many, the least used go first; 0: none.
+    #[arg(long, env = "CLASSIFIERFLEET_CACHE_ENTRIES", default_value_t = 0)]
+    pub cache_entries: u32,
+    /// How long a kept answer holds, in seconds; it holds no longer than workers of its revision answer.
+    #[arg(long, env = "CLASSIFIERFLEET_CACHE_TTL_SECONDS", default_value_t = 3600)]
+    pub cache_ttl_seconds: u64,
+    /// Whether images and labels are written under their file names as well as under their ids.
+    #[arg(long, env = "CLASSIFIERFLEET_KEY_STYLE", value_enum, default_value = "Id")]
+    pub key_style: KeyStyle,
     /// How long uploads may go on waiting for their results once the process was asked to stop, in seconds.
     #[arg(long, env = "CLASSIFIERFLEET_DRAIN_TIMEOUT_SECONDS", default_value_t = 20)]
     pub drain_timeout_seconds: u64,
@@ -87,6 +96,16 @@ impl Settings {
     pub(crate) fn drain_timeout(&self) -> Duration {
         Duration::from_secs(self.drain_timeout_seconds)
     }
+}
+
+/// Under which keys images and answers lie in their buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub enum KeyStyle {
+    /// `<id>/<name>` and `<id>/<name>.json`.
+    Id,
+    /// As well `<name>` in the input bucket and `<name without extension>`, its body the label, in the output bucket.
+    Name,
 }
 
 /// Body of a successful answer: one line for each image, in the order of the request.

@@ -10,7 +10,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 use wire::{Job, JobResult, ObjectKeys, Outcome};
 
+use crate::aws::Bucket;
 use crate::core::{Core, Slot};
+use crate::digest::Digest;
+use crate::idempotency::Key;
+use crate::identity::{Identity, Known, identify};
 use crate::metrics::Measured;
 use crate::refusal::Refusal;
 use crate::registry::Waiter;
@@ -48,6 +52,8 @@ pub(crate) struct Origin {
     pub(crate) at: std::time::Instant,
     /// Its W3C trace context.
     pub(crate) traceparent: Option<String>,
+    /// What its client calls it, to be able to send it again.
+    pub(crate) key: Option<Key>,
 }
 
 /// An image that is accepted or refused.
@@ -62,7 +68,10 @@ pub(crate) struct Submitted {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     waiter: Waiter,
-    _awaited: Awaited,
+    /// Of the image's bytes, when its answer is to be kept for them.
+    digest: Option<Digest>,
+    /// None when the result was known before the image came.
+    _awaited: Option<Awaited>,
     _slot: Slot,
 }
 
@@ -87,28 +96,43 @@ pub(crate) enum Fate {
     Refused(Refusal),
 }
 
-/// Stores and queues one file. Only when both are done does its id exist.
-pub(crate) async fn submit(core: &Core, file: File, origin: &Origin) -> Submitted {
+/// Stores and queues one file, the one at `place` of its request. Only when both are done does its id exist.
+pub(crate) async fn submit(core: &Core, file: File, origin: &Origin, place: usize) -> Submitted {
     let name = file.name.clone();
     let mut measured = core.metrics.upload(origin.at);
-    let ticket = try_submit(core, file, origin).await;
+    let ticket = try_submit(core, file, origin, place).await;
     if let Err(refusal) = &ticket {
         measured.refused(refusal.class().1);
     }
     Submitted { name, ticket, measured }
 }
 
-async fn try_submit(core: &Core, file: File, origin: &Origin) -> Result<Ticket, Refusal> {
+async fn try_submit(core: &Core, file: File, origin: &Origin, place: usize) -> Result<Ticket, Refusal> {
     let File { name, bytes, slot, memory } = file;
     let format = image_format(&name, &bytes)?;
-    let id = Uuid::now_v7();
+    let Identity { id, digest, known } = identify(core, origin, place, &name, &bytes).await?;
     // Before the image is in S3: a worker that must boot cannot begin too soon.
-    let awaited = core.waiting.begin(id);
+    let awaited = matches!(known, Known::New | Known::Stored).then(|| core.waiting.begin(id));
     // Before the job is sent: its result may come at once.
-    let waiter = core.registry.wait(id);
+    let ticket = Ticket { waiter: core.registry.wait(id), digest, _awaited: awaited, _slot: slot };
     let key = ObjectKeys::new(id, &name).input;
     let image = Some(bytes.clone()).filter(|bytes| bytes.len() <= core.settings.inline_bytes as usize);
-    core.store.put(&key, bytes, format.media_type()).await.map_err(Arc::new)?;
+    match known {
+        Known::Finished(result) => {
+            core.registry.deliver(result);
+            return Ok(ticket);
+        }
+        Known::Answer(result) => {
+            // The image last: a result without its image shows nowhere, an image without its result would seem to wait for ever.
+            core.store.put_result(&result, core.by_name()).await.map_err(Arc::new)?;
+            store(core, &key, &name, bytes, format).await?;
+            core.registry.deliver(result);
+            return Ok(ticket);
+        }
+        Known::Stored if core.jobs.has_sent(id) => return Ok(ticket),
+        Known::Stored => {}
+        Known::New => store(core, &key, &name, bytes, format).await?,
+    }
     // What rides in the message is held until that is sent.
     let _memory = image.is_some().then_some(memory);
     let job = Job {
@@ -119,11 +143,39 @@ async fn try_submit(core: &Core, file: File, origin: &Origin) -> Result<Ticket, 
         reply_to: core.settings.reply_queue.clone(),
         submitted_at: Timestamp::now(),
         traceparent: origin.traceparent.clone(),
+        by_name: core.by_name(),
         image,
     };
-    core.jobs.send(&job).await?;
+    queue(core, &job, origin).await?;
     tracing::debug!(job = %id, name = job.name, "an image was accepted");
-    Ok(Ticket { waiter, _awaited: awaited, _slot: slot })
+    Ok(ticket)
+}
+
+/// Puts the image into S3, under its name as well where that is wished.
+async fn store(core: &Core, key: &str, name: &str, bytes: Bytes, format: ImageFormat) -> Result<(), Refusal> {
+    let by_name = async {
+        match core.by_name() {
+            true => core.store.put(name, bytes.clone(), format.media_type()).await,
+            false => Ok(()),
+        }
+    };
+    let stored = tokio::try_join!(core.store.put(key, bytes.clone(), format.media_type()), by_name);
+    Ok(stored.map(drop).map_err(Arc::new)?)
+}
+
+/// Sends the job. An image whose job cannot be sent has no id, and would be listed as waiting for ever: it is taken away again, unless
+/// its request can come again and find it.
+async fn queue(core: &Core, job: &Job, origin: &Origin) -> Result<(), Refusal> {
+    let sent = core.jobs.send(job).await;
+    if sent.is_err() && origin.key.is_none() {
+        let (store, key) = (core.store.clone(), job.key.clone());
+        core.tasks.spawn(async move {
+            if let Err(error) = store.delete(Bucket::Input, &key).await {
+                tracing::debug!(key, %error, "an image without a job stays in its bucket");
+            }
+        });
+    }
+    Ok(sent?)
 }
 
 fn image_format(name: &str, bytes: &[u8]) -> Result<ImageFormat, Refusal> {
@@ -151,11 +203,12 @@ pub(crate) fn follow(core: &Arc<Core>, submitted: Submitted, origin: &Origin) ->
     let fate = match ticket {
         Err(refusal) => Fate::Refused(refusal),
         Ok(ticket) => {
-            let id = ticket.id();
+            let (id, delivered) = (ticket.id(), ticket.waiter.delivered());
             let (core, name, origin) = (Arc::clone(core), name.clone(), origin.clone());
             let tasks = core.tasks.clone();
             tasks.spawn(async move { wait(&core, ticket, &name, &origin, measured).await });
-            Fate::Pending(id)
+            // What failed is told to who asks for it: accepted it was.
+            delivered.filter(|result| matches!(result.outcome, Outcome::Classified { .. })).map_or(Fate::Pending(id), Fate::Classified)
         }
     };
     Image { name, fate }
@@ -178,6 +231,7 @@ async fn awaited(core: &Core, mut ticket: Ticket, name: &str, origin: &Origin) -
         () = core.leaving.cancelled() => return Err(Refusal::Leaving { id, name }),
     };
     let result = result.ok_or(Refusal::Late { id, name, seconds: timeout.as_secs() })?;
+    core.cache.learn(ticket.digest, &result, std::time::Instant::now());
     match &result.outcome {
         Outcome::Classified { .. } => Ok(result),
         Outcome::Failed { code, message } => Err(Refusal::Failed { id, code: *code, message: message.clone() }),

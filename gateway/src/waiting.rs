@@ -58,7 +58,8 @@ impl Tally {
     }
 }
 
-fn accepted_at(id: &Uuid) -> Option<Timestamp> {
+/// When the image of this id was accepted, to the millisecond; none of an id that is no UUIDv7.
+pub(crate) fn accepted_at(id: &Uuid) -> Option<Timestamp> {
     let (seconds, nanoseconds) = id.get_timestamp()?.to_unix();
     Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()
 }

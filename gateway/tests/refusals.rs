@@ -33,7 +33,7 @@ async fn unknown_paths_methods_and_ids_are_problems() {
     problem(gateway.get("/nothing").await, 404, "no-such-path").await;
     problem(gateway.get("/v1/images/7").await, 404, "no-such-image").await;
     problem(client().post(gateway.url("/v1/other")).send().await.unwrap(), 404, "no-such-path").await;
-    for (path, allow) in [("/upload", "POST"), ("/v1/images", "POST"), ("/v1/images/7", "GET")] {
+    for (path, allow) in [("/upload", "POST"), ("/v1/images", "GET, HEAD, POST"), ("/v1/images/7/content", "GET, HEAD")] {
         let response = client().delete(gateway.url(path)).send().await.unwrap();
         assert_eq!(response.headers()["allow"], allow);
         problem(response, 405, "method-not-allowed").await;

@@ -30,6 +30,10 @@ pub struct Job {
     /// W3C trace context of the upload, when it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// Whether the answer is to be written under the image's name as well, for those who read the buckets so
+    /// ([`crate::stem`] in the output bucket, its body the label).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_name: bool,
     /// The encoded image itself, in base64 when it travels, so that the worker need not fetch it. It is in the bucket as well.
     #[serde(default, with = "inline", skip_serializing_if = "Option::is_none")]
     pub image: Option<Bytes>,

@@ -28,6 +28,15 @@ impl ObjectKeys {
     }
 }
 
+/// A file name without its extension: where the label lies for those who read the output bucket by names.
+#[must_use]
+pub fn stem(name: &str) -> &str {
+    match name.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem,
+        _ => name,
+    }
+}
+
 /// The uploader's file name made safe for a key and a log line: the last path component, without control
 /// characters and without what JSON would have to escape; `image` when nothing is left. Of more than 160 bytes the end is
 /// cut off, between two characters and before the extension (of at most 8 bytes).

@@ -9,5 +9,5 @@ mod result;
 
 pub use batch::{MAX_BATCH, MAX_BATCH_BYTES, batches};
 pub use job::{Job, JobError, SMALLEST_MESSAGE_LIMIT};
-pub use keys::{ObjectKeys, file_name};
+pub use keys::{ObjectKeys, file_name, stem};
 pub use result::{ErrorCode, JobResult, ModelRef, Outcome, Prediction, Timings};

@@ -27,6 +27,9 @@ pub struct JobResult {
     pub finished_at: Timestamp,
     /// Where the time went.
     pub timings: Timings,
+    /// Whether the gateway knew the answer from an image of the same bytes: worker and timings are that one's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
 }
 
 /// Either predictions or an error that no retry would mend.

@@ -191,9 +191,26 @@ async fn an_image_in_the_message_is_not_fetched() {
     let (id, reply_to) = (uuid::Uuid::now_v7(), format!("{}-replies", cloud.name));
     let (bucket, key) = ("there is no such bucket".to_owned(), "nor such a key".to_owned());
     let (name, submitted_at, image) = ("red.png".to_owned(), jiff::Timestamp::now(), png(RED).map(Into::into));
-    let job = Job { id, name, bucket, key, reply_to, submitted_at, traceparent: None, image };
+    let job = Job { id, name, bucket, key, reply_to, submitted_at, traceparent: None, by_name: false, image };
     cloud.send(&job.to_message(10_000).unwrap()).await;
     assert!(matches!(cloud.reply().await.outcome, Outcome::Classified { label, .. } if label == "red"));
+    worker.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs SQS and S3: cargo xtask test starts them"]
+async fn an_answer_is_written_under_the_images_name_where_that_is_wished() {
+    let cloud = Cloud::new().await;
+    let worker = cloud.worker().await;
+    let named = cloud.by_name("test_00.png", png(RED)).await;
+    let unreadable = cloud.by_name("letter.jpg", Some(b"dear sir or madam".to_vec())).await;
+    let plain = cloud.submit("test_01.png", png(GREEN)).await;
+    for job in [&named, &unreadable, &plain] {
+        cloud.result(job).await;
+    }
+    assert_eq!(aws::until("the label", async || cloud.text("test_00").await).await, "red");
+    assert_eq!(cloud.text("letter").await, None, "there is no label to write");
+    assert_eq!(cloud.text("test_01").await, None, "nobody wished it");
     worker.leave().await;
 }
 

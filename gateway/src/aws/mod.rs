@@ -1,9 +1,11 @@
 //! The two services that the gateway stands on, each behind the few calls that it needs.
 //! Knows nothing of HTTP requests or of who waits for what.
 
+mod objects;
 mod queue;
 mod store;
 
+pub(crate) use objects::{Bucket, Content, Objects, Page};
 pub(crate) use queue::{Outgoing, Queue};
 pub(crate) use store::{Found, Store};
 
@@ -28,6 +30,20 @@ pub(crate) enum AwsError {
         /// What does not fit.
         source: serde_json::Error,
     },
+    /// An object among the claims of Idempotency-Keys that is none.
+    #[error("the object {key:?} in the input bucket is no claim to an Idempotency-Key: {source}; delete it, or use another key")]
+    NotAClaim {
+        /// Its key.
+        key: String,
+        /// What does not fit.
+        source: serde_json::Error,
+    },
+    /// S3 says that an object is there, and that it is not.
+    #[error("the object {key:?} in the input bucket is being written by another request")]
+    Contended {
+        /// Its key.
+        key: String,
+    },
 }
 
 impl AwsError {
@@ -39,7 +55,7 @@ impl AwsError {
     pub(crate) fn summary(&self) -> String {
         match self {
             Self::Call { what, .. } => what.clone(),
-            Self::NotAResult { .. } => self.to_string(),
+            Self::NotAResult { .. } | Self::NotAClaim { .. } | Self::Contended { .. } => self.to_string(),
         }
     }
 }

@@ -11,9 +11,9 @@ use super::AwsError;
 /// The input and the output bucket of a fleet.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    client: Client,
-    input: String,
-    output: String,
+    pub(super) client: Client,
+    pub(super) input: String,
+    pub(super) output: String,
 }
 
 /// What S3 knows of an id.
@@ -70,19 +70,16 @@ impl Store {
         Ok(image.map(|key| Found::Waiting(key[prefix.len()..].to_owned())))
     }
 
-    async fn first(&self, bucket: &str, prefix: &str) -> Result<Option<String>, AwsError> {
+    pub(super) async fn first(&self, bucket: &str, prefix: &str) -> Result<Option<String>, AwsError> {
         let list = self.client.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1).send().await;
         let list = list.map_err(|error| AwsError::call(format!("the bucket {bucket:?} cannot be listed"), error))?;
         Ok(list.contents.and_then(|objects| objects.into_iter().find_map(|object| object.key)))
     }
 
-    async fn read(&self, key: &str) -> Result<Option<JobResult>, AwsError> {
+    /// The result in the object `key`, if it is there.
+    pub(crate) async fn read(&self, key: &str) -> Result<Option<JobResult>, AwsError> {
         let failed = || format!("results cannot be read from the bucket {:?}", self.output);
-        let object = match self.client.get_object().bucket(&self.output).key(key).send().await {
-            Ok(object) => object,
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => return Ok(None),
-            Err(error) => return Err(AwsError::call(failed(), error)),
-        };
+        let Some(object) = self.get(&self.output, key, failed).await? else { return Ok(None) };
         let body = object.body.collect().await.map_err(|error| AwsError::call(failed(), error))?;
         let result = serde_json::from_slice(&body.into_bytes());
         result.map(Some).map_err(|source| AwsError::NotAResult { key: key.to_owned(), source })

@@ -2,8 +2,11 @@
 
 mod body;
 mod disposition;
+mod images;
 mod multipart;
 mod problem;
+mod query;
+mod raw;
 mod response;
 mod route;
 
@@ -12,22 +15,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
+use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use warp::Filter;
 use warp::http::{HeaderMap, Method, Response};
 use warp::path::FullPath;
+use warp::{Filter, Reply};
 
 use self::body::Body;
 use self::response::Received;
 use self::route::{Route, route};
 use crate::answer;
 use crate::core::Core;
+use crate::idempotency::Key;
 use crate::lookup::{Known, look_up};
 use crate::refusal::Refusal;
-use crate::upload::{self, Origin, follow, submit};
+use crate::upload::{self, File, Origin, follow, submit};
 
 /// Files of one request that are stored and queued at once.
 const SUBMITTED_AT_ONCE: usize = 8;
@@ -43,39 +48,45 @@ pub(crate) fn serve(core: Arc<Core>, listener: TcpListener, shutdown: Cancellati
     warp::serve(answers).incoming(listener).graceful(shutdown.cancelled_owned()).run()
 }
 
-async fn answer<S, B>(core: Arc<Core>, method: Method, path: FullPath, query: String, headers: HeaderMap, body: S) -> Response<String>
+async fn answer<S, B>(core: Arc<Core>, method: Method, path: FullPath, query: String, headers: HeaderMap, body: S) -> warp::reply::Response
 where
     S: Stream<Item = Result<B, warp::Error>> + Send + 'static,
     B: Buf,
 {
     let body = Body::new(body, &headers, core.metrics.received.clone());
     let path = path.as_str();
-    let refusal = match route(&method, path) {
-        Route::Upload => return classify(&core, &headers, body).await,
-        Route::Submit => return accept(&core, &headers, body).await,
-        Route::Image(id) => image(&core, id, &query).await,
+    let answer = match route(&method, path) {
+        Route::Upload => return classify(&core, &headers, &query, body).await.into_response(),
+        Route::Submit => return accept(&core, &headers, &query, body).await.into_response(),
+        Route::Image(id) => image(&core, id, &query).await.map(Reply::into_response),
+        Route::List => images::list(&core, &query).await.map(Reply::into_response),
+        Route::Content(id) => images::content(&core, id).await,
+        Route::Delete(id) => images::delete(&core, id).await.map(Reply::into_response),
         Route::NoSuchPath => Err(Refusal::NoSuchPath { path: path.to_owned() }),
         Route::MethodNotAllowed(allow) => Err(Refusal::MethodNotAllowed { method: method.to_string(), allow }),
     };
     body.discard(&core.tasks);
-    refusal.unwrap_or_else(|refusal| problem::response(&refusal, Vec::new()))
+    answer.unwrap_or_else(|refusal| problem::response(&refusal, Vec::new()).into_response())
 }
 
 /// `POST /upload` and the like: waits for the labels. A body that breaks off is answered without waiting.
-async fn classify(core: &Arc<Core>, headers: &HeaderMap, body: Body) -> Response<String> {
-    let origin = origin(headers);
-    let Received { images, broken } = receive(core, headers, body, &origin).await;
+async fn classify(core: &Arc<Core>, headers: &HeaderMap, query: &str, body: Body) -> Response<String> {
+    let (origin, Received { images, broken }) = receive(core, headers, query, body).await;
     let images = match broken {
         None => futures::future::join_all(images.into_iter().map(|image| image.result(core, &origin))).await,
         Some(_) => leave(core, images, &origin),
     };
-    response::labels(&Received { images, broken }, response::format(headers, core.settings.response_format))
+    let received = Received { images, broken };
+    let mut response = response::labels(&received, response::format(headers, core.settings.response_format));
+    if core.cache.is_on() {
+        response::set_cached(&mut response, &received);
+    }
+    response
 }
 
 /// `POST /v1/images`: says the ids.
-async fn accept(core: &Arc<Core>, headers: &HeaderMap, body: Body) -> Response<String> {
-    let origin = origin(headers);
-    let Received { images, broken } = receive(core, headers, body, &origin).await;
+async fn accept(core: &Arc<Core>, headers: &HeaderMap, query: &str, body: Body) -> Response<String> {
+    let (origin, Received { images, broken }) = receive(core, headers, query, body).await;
     response::ids(&Received { images: leave(core, images, &origin), broken })
 }
 
@@ -91,8 +102,7 @@ async fn image(core: &Core, id: &str, query: &str) -> Result<Response<String>, R
 }
 
 fn wait(query: &str) -> Result<Duration, Refusal> {
-    let parameters: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
-    let Some((_, wait)) = parameters.into_iter().find(|(name, _)| name == "wait") else {
+    let Some(wait) = query::parameter(query, "wait") else {
         return Ok(Duration::ZERO);
     };
     match wait.parse() {
@@ -102,21 +112,15 @@ fn wait(query: &str) -> Result<Duration, Refusal> {
 }
 
 /// Takes the files of a request while they come, until its end or until something ends it.
-async fn receive(core: &Core, headers: &HeaderMap, mut body: Body, origin: &Origin) -> Received<upload::Submitted> {
-    let mut received = Received { images: Vec::new(), broken: None };
-    match multipart::files(headers, &mut body, core) {
-        Err(refusal) => received.broken = Some(refusal),
-        Ok(files) => {
-            let submitted = files.map_ok(|file| async { Ok(submit(core, file, origin).await) });
-            let mut submitted = std::pin::pin!(submitted.try_buffered(SUBMITTED_AT_ONCE));
-            while let Some(image) = submitted.next().await {
-                match image {
-                    Ok(image) => received.images.push(image),
-                    Err(refusal) => received.broken = Some(refusal),
-                }
-            }
+async fn receive(core: &Core, headers: &HeaderMap, query: &str, mut body: Body) -> (Origin, Received<upload::Submitted>) {
+    let mut origin = origin(headers);
+    let mut received = match key(headers) {
+        Ok(key) => {
+            origin.key = key;
+            submit_all(core, files(headers, query, &mut body, core), &origin).await
         }
-    }
+        Err(refusal) => Received { images: Vec::new(), broken: Some(refusal) },
+    };
     body.discard(&core.tasks);
     if received.images.is_empty() && received.broken.is_none() {
         received.broken = Some(Refusal::NoFile);
@@ -124,7 +128,45 @@ async fn receive(core: &Core, headers: &HeaderMap, mut body: Body, origin: &Orig
     if let Some(refusal) = &received.broken {
         core.metrics.refused(refusal.class().1);
     }
+    (origin, received)
+}
+
+type Files<'a> = BoxStream<'a, Result<File, Refusal>>;
+
+/// Submits files as they come, some at once, each with its place in the request.
+async fn submit_all(core: &Core, files: Result<Files<'_>, Refusal>, origin: &Origin) -> Received<upload::Submitted> {
+    let mut received = Received { images: Vec::new(), broken: None };
+    let files = match files {
+        Ok(files) => files,
+        Err(refusal) => return Received { broken: Some(refusal), ..received },
+    };
+    let placed = files.enumerate().map(|(place, file)| file.map(|file| (place, file)));
+    let submitted = placed.map_ok(|(place, file)| async move { Ok(submit(core, file, origin, place).await) });
+    let mut submitted = std::pin::pin!(submitted.try_buffered(SUBMITTED_AT_ONCE));
+    while let Some(image) = submitted.next().await {
+        match image {
+            Ok(image) => received.images.push(image),
+            Err(refusal) => received.broken = Some(refusal),
+        }
+    }
     received
+}
+
+/// The files of a request: those of a form, or the one that its body is.
+fn files<'a>(headers: &'a HeaderMap, query: &'a str, body: &'a mut Body, core: &'a Core) -> Result<Files<'a>, Refusal> {
+    if raw::is_raw(headers) {
+        return Ok(stream::once(raw::file(headers, query, body, core)).boxed());
+    }
+    Ok(multipart::files(headers, body, core)?.boxed())
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<Key>, Refusal> {
+    let mut keys = headers.get_all("idempotency-key").iter();
+    match (keys.next(), keys.next()) {
+        (None, _) => Ok(None),
+        (Some(_), Some(_)) => Err(Refusal::BadKey { reason: "there are two of them" }),
+        (Some(key), None) => Key::parse(key.as_bytes()).map(Some).map_err(|reason| Refusal::BadKey { reason }),
+    }
 }
 
 /// Lets accepted images go on without their uploader.
@@ -136,5 +178,5 @@ fn origin(headers: &HeaderMap) -> Origin {
     let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
     // The version that is defined has 55 characters; a longer one would make the job too long for its message.
     let traceparent = traceparent.filter(|value| value.len() == 55).map(str::to_owned);
-    Origin { at: Instant::now(), traceparent }
+    Origin { at: Instant::now(), traceparent, key: None }
 }

@@ -23,7 +23,7 @@ use crate::sniff::sniff;
 use crate::upload::File;
 
 /// A client that sends nothing for so long is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes that may come while a boundary or a part's headers are looked for; chunks hold the data behind them too.
 const BETWEEN_FILES_BYTES: usize = 1024 * 1024;

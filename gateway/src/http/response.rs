@@ -42,6 +42,13 @@ pub(crate) fn labels(received: &Received<Image>, format: ResponseFormat) -> Resp
     response
 }
 
+/// Whether all labels of an answer were known before their images came: `HIT` or `MISS`.
+pub(crate) fn set_cached(response: &mut Response<String>, received: &Received<Image>) {
+    let jobs: Vec<&JobResult> = received.images.iter().filter_map(classified).collect();
+    let hit = !jobs.is_empty() && jobs.len() == received.images.len() && jobs.iter().all(|job| job.cached);
+    set(response, HeaderName::from_static("x-cache"), if hit { "HIT" } else { "MISS" });
+}
+
 /// 202 with the ids when every image was accepted, else the gravest problem.
 pub(crate) fn ids(received: &Received<Image>) -> Response<String> {
     if let Some(problem) = problem(received) {
@@ -50,8 +57,13 @@ pub(crate) fn ids(received: &Received<Image>) -> Response<String> {
     let images: Vec<Value> = received.images.iter().map(answer::image).collect();
     let mut response = json(&json!({ "images": images }));
     *response.status_mut() = StatusCode::ACCEPTED;
-    if let [Image { fate: Fate::Pending(id), .. }] = &received.images[..] {
-        set(&mut response, LOCATION, &answer::url(*id));
+    let id = match &received.images[..] {
+        [Image { fate: Fate::Pending(id), .. }] => Some(*id),
+        [Image { fate: Fate::Classified(job), .. }] => Some(job.id),
+        _ => None,
+    };
+    if let Some(id) = id {
+        set(&mut response, LOCATION, &answer::url(id));
     }
     response
 }

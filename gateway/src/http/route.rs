@@ -11,6 +11,12 @@ pub(crate) enum Route<'a> {
     Submit,
     /// What became of this id.
     Image(&'a str),
+    /// What became of many.
+    List,
+    /// The image of this id itself.
+    Content(&'a str),
+    /// The image of this id and its result shall go.
+    Delete(&'a str),
     NoSuchPath,
     /// The methods that are possible here.
     MethodNotAllowed(&'static str),
@@ -21,16 +27,26 @@ pub(crate) fn route<'a>(method: &Method, path: &'a str) -> Route<'a> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match (path.strip_prefix("/v1/"), method) {
         (Some("images"), &Method::POST) => Route::Submit,
-        (Some("images"), _) => Route::MethodNotAllowed("POST"),
-        (Some(rest), _) => match rest.strip_prefix("images/") {
-            Some(id) if id.is_empty() || id.contains('/') => Route::NoSuchPath,
-            Some(id) if reads => Route::Image(id),
-            Some(_) => Route::MethodNotAllowed("GET"),
-            None => Route::NoSuchPath,
-        },
+        (Some("images"), _) if reads => Route::List,
+        (Some("images"), _) => Route::MethodNotAllowed("GET, HEAD, POST"),
+        (Some(rest), _) => rest.strip_prefix("images/").map_or(Route::NoSuchPath, |image| of_image(method, image)),
         (None, &Method::POST) => Route::Upload,
         (None, _) if reads && !matches!(path, "/" | "/upload") => Route::NoSuchPath,
         (None, _) => Route::MethodNotAllowed("POST"),
+    }
+}
+
+/// Of what is behind `/v1/images/`.
+fn of_image<'a>(method: &Method, image: &'a str) -> Route<'a> {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    match image.split_once('/') {
+        None if image.is_empty() => Route::NoSuchPath,
+        None if reads => Route::Image(image),
+        None if *method == Method::DELETE => Route::Delete(image),
+        None => Route::MethodNotAllowed("GET, HEAD, DELETE"),
+        Some((id, "content")) if !id.is_empty() && reads => Route::Content(id),
+        Some((id, "content")) if !id.is_empty() => Route::MethodNotAllowed("GET, HEAD"),
+        Some(_) => Route::NoSuchPath,
     }
 }
 
@@ -46,13 +62,21 @@ mod tests {
             (Method::POST, "/any/thing.php", Route::Upload),
             (Method::POST, "/v1/images", Route::Submit),
             (Method::POST, "/v1/other", Route::NoSuchPath),
-            (Method::POST, "/v1/images/7", Route::MethodNotAllowed("GET")),
+            (Method::POST, "/v1/images/7", Route::MethodNotAllowed("GET, HEAD, DELETE")),
             (Method::GET, "/v1/images/7", Route::Image("7")),
             (Method::HEAD, "/v1/images/7", Route::Image("7")),
             (Method::GET, "/v1/images/", Route::NoSuchPath),
             (Method::GET, "/v1/images/7/8", Route::NoSuchPath),
-            (Method::GET, "/v1/images", Route::MethodNotAllowed("POST")),
-            (Method::DELETE, "/v1/images/7", Route::MethodNotAllowed("GET")),
+            (Method::GET, "/v1/images", Route::List),
+            (Method::HEAD, "/v1/images", Route::List),
+            (Method::DELETE, "/v1/images", Route::MethodNotAllowed("GET, HEAD, POST")),
+            (Method::DELETE, "/v1/images/7", Route::Delete("7")),
+            (Method::DELETE, "/v1/images/", Route::NoSuchPath),
+            (Method::GET, "/v1/images/7/content", Route::Content("7")),
+            (Method::HEAD, "/v1/images/7/content", Route::Content("7")),
+            (Method::DELETE, "/v1/images/7/content", Route::MethodNotAllowed("GET, HEAD")),
+            (Method::GET, "/v1/images//content", Route::NoSuchPath),
+            (Method::GET, "/v1/images/7/content/8", Route::NoSuchPath),
             (Method::GET, "/upload", Route::MethodNotAllowed("POST")),
             (Method::GET, "/", Route::MethodNotAllowed("POST")),
             (Method::GET, "/nothing", Route::NoSuchPath),

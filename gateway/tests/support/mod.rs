@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use gateway::{Gateway, ResponseFormat, RunError, Settings};
+use gateway::{Gateway, KeyStyle, ResponseFormat, RunError, Settings};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
@@ -42,6 +42,9 @@ pub fn settings() -> Settings {
         max_buffered_bytes: 64 << 20,
         request_timeout_seconds: 120,
         drain_timeout_seconds: 20,
+        cache_entries: 0,
+        cache_ttl_seconds: 3600,
+        key_style: KeyStyle::Id,
         wake_lease: None,
         owner: None,
         pod_name: None,

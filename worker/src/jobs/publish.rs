@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::sync::Mutex;
 use uuid::Uuid;
-use wire::{Job, JobResult, ObjectKeys, Outcome, batches};
+use wire::{Job, JobResult, ObjectKeys, Outcome, batches, stem};
 
 use super::queue::{MAX_BATCH, QueueError, refused, url_of};
 use crate::cause::chain;
@@ -66,15 +67,36 @@ impl Publisher {
     /// When the result cannot be stored.
     pub(super) async fn store(&self, job: &Job, result: &JobResult) -> Result<Reply, PublishError> {
         let reply = reply(job, result)?;
-        let key = ObjectKeys::new(job.id, &job.name).result;
-        let object = self.s3.put_object().bucket(&self.bucket).key(&key).content_type("application/json");
-        let object = match &result.outcome {
-            Outcome::Classified { label, .. } => object.metadata("label", utf8_percent_encode(label, HEADER).to_string()),
-            Outcome::Failed { .. } => object,
+        let label = match &result.outcome {
+            Outcome::Classified { label, .. } => Some(label.as_str()),
+            Outcome::Failed { .. } => None,
         };
-        let sent = object.body(ByteStream::from(reply.body.clone().into_bytes())).send().await;
-        let failed = |reason| PublishError::S3 { bucket: self.bucket.clone(), key, reason };
-        sent.map(|_| reply).map_err(|error| failed(chain(&error)))
+        let key = ObjectKeys::new(job.id, &job.name).result;
+        let mut object = self.object(&key, "application/json", reply.body.clone());
+        if let Some(label) = label {
+            object = object.metadata("label", utf8_percent_encode(label, HEADER).to_string());
+        }
+        // Both before the announcement: who hears of the answer finds it in either place. An error has no label to write.
+        let by_name = async {
+            match label.filter(|_| job.by_name) {
+                Some(label) => {
+                    let key = stem(&job.name);
+                    self.put(key, self.object(key, "text/plain; charset=utf-8", label.to_owned())).await
+                }
+                None => Ok(()),
+            }
+        };
+        tokio::try_join!(self.put(&key, object), by_name)?;
+        Ok(reply)
+    }
+
+    fn object(&self, key: &str, content_type: &str, body: String) -> PutObjectFluentBuilder {
+        self.s3.put_object().bucket(&self.bucket).key(key).content_type(content_type).body(ByteStream::from(body.into_bytes()))
+    }
+
+    async fn put(&self, key: &str, object: PutObjectFluentBuilder) -> Result<(), PublishError> {
+        let failed = |reason| PublishError::S3 { bucket: self.bucket.clone(), key: key.to_owned(), reason };
+        object.send().await.map(drop).map_err(|error| failed(chain(&error)))
     }
 
     /// Announces results, with one call for each queue where possible. A reply that cannot be sent is logged, no more: whoever

@@ -117,6 +117,7 @@ pub(super) fn result(line: &Line, job: &Job, outcome: Outcome, timings: Timings)
         submitted_at: job.submitted_at,
         finished_at: Timestamp::now(),
         timings,
+        cached: false,
     }
 }
 

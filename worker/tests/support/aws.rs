@@ -87,6 +87,22 @@ impl Cloud {
 
     /// A job whose image, if any, is in its bucket, and that waits in the queue.
     pub async fn submit(&self, name: &str, image: Option<Vec<u8>>) -> Job {
+        self.submit_as(name, image, false).await
+    }
+
+    /// The same, with the answer to be written under the image's name, too.
+    pub async fn by_name(&self, name: &str, image: Option<Vec<u8>>) -> Job {
+        self.submit_as(name, image, true).await
+    }
+
+    /// What an object of the output bucket says, if it is there.
+    pub async fn text(&self, key: &str) -> Option<String> {
+        let object = self.s3.get_object().bucket(format!("{}-out", self.name)).key(key).send().await.ok()?;
+        assert_eq!(object.content_type(), Some("text/plain; charset=utf-8"));
+        Some(String::from_utf8(object.body.collect().await.unwrap().to_vec()).unwrap())
+    }
+
+    async fn submit_as(&self, name: &str, image: Option<Vec<u8>>, by_name: bool) -> Job {
         let id = Uuid::now_v7();
         let bucket = format!("{}-in", self.name);
         let key = ObjectKeys::new(id, name).input;
@@ -95,7 +111,7 @@ impl Cloud {
         }
         let reply_to = format!("{}-replies{}", self.name, self.ending);
         let (name, submitted_at) = (name.to_owned(), Timestamp::now());
-        let job = Job { id, name, bucket, key, reply_to, submitted_at, traceparent: None, image: None };
+        let job = Job { id, name, bucket, key, reply_to, submitted_at, traceparent: None, by_name, image: None };
         self.send(&job.to_message(SMALLEST_MESSAGE_LIMIT).unwrap()).await;
         job
     }

@@ -139,6 +139,7 @@ mod tests {
             submitted_at: begin,
             finished_at: begin + SignedDuration::from_millis(20 * number),
             timings: Timings { queue_ms: 7.0, fetch_ms: 5.0, decode_ms: 4.0, infer_ms: 14.0 },
+            cached: false,
         };
         (0..count).map(result).collect()
     }

@@ -1,0 +1,74 @@
+//! Which id an uploaded image gets, and what is known of it already: by its request's Idempotency-Key, or by an answer that is kept for
+//! the same bytes. Knows nothing of how it is stored or queued.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+use wire::JobResult;
+
+use crate::aws::Found;
+use crate::core::Core;
+use crate::digest::Digest;
+use crate::idempotency::{self, Claimed};
+use crate::refusal::Refusal;
+use crate::upload::Origin;
+
+/// An image and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) id: Uuid,
+    /// Of its bytes, when somebody asks for it.
+    pub(crate) digest: Option<Digest>,
+    pub(crate) known: Known,
+}
+
+/// What need not be done any more.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// Nothing: it is to be stored and queued.
+    New,
+    /// Its answer is known, by another image of the same bytes; image and answer are to be stored.
+    Answer(JobResult),
+    /// It is in S3, and may be in the queue.
+    Stored,
+    /// Its result is in S3.
+    Finished(JobResult),
+}
+
+/// The identity of the image at `place` of the request.
+///
+/// # Errors
+/// [`Refusal::KeyReused`] when the request's key was used for another image.
+pub(crate) async fn identify(core: &Core, origin: &Origin, place: usize, name: &str, bytes: &[u8]) -> Result<Identity, Refusal> {
+    let digest = (origin.key.is_some() || core.cache.is_on()).then(|| Digest::of(bytes));
+    let claimed = match (&origin.key, digest) {
+        (Some(key), Some(digest)) => idempotency::claim(&core.store, key, place, name, digest).await?,
+        _ => Claimed { id: Uuid::now_v7(), first: true },
+    };
+    let Claimed { id, first } = claimed;
+    // Whoever was there before may have come to an end anywhere between its claim and its answer.
+    let found = if first { None } else { core.store.find(id).await.map_err(Arc::new)? };
+    let known = match found {
+        Some(Found::Result(result)) => Known::Finished(*result),
+        Some(Found::Waiting(_)) => Known::Stored,
+        None => digest.and_then(|digest| kept(core, digest)).map_or(Known::New, |result| Known::Answer(again(&result, id, name))),
+    };
+    Ok(Identity { id, digest, known })
+}
+
+fn kept(core: &Core, digest: Digest) -> Option<Arc<JobResult>> {
+    if !core.cache.is_on() {
+        return None;
+    }
+    let result = core.cache.get(digest, Instant::now());
+    core.metrics.cache(if result.is_some() { "hit" } else { "miss" });
+    result
+}
+
+/// The same answer, to another image.
+fn again(result: &JobResult, id: Uuid, name: &str) -> JobResult {
+    let now = Timestamp::now();
+    JobResult { id, name: name.to_owned(), submitted_at: now, finished_at: now, cached: true, ..result.clone() }
+}
