@@ -122,11 +122,31 @@ pub struct Storage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 36500))]
     pub retention_days: Option<i32>,
+    /// Under which keys images and answers lie. `Name` is for programs that read the buckets by file names; of two images of one name, the
+    /// later takes the earlier one's place there, and nowhere else.
+    #[serde(default)]
+    pub key_style: KeyStyle,
     /// Images of at most so many bytes ride in the job's message as well, so that a worker need not fetch them from S3; 0: none does.
     /// One that the queue has no room for is fetched. SQS bills each 64 KiB of a message as a request of its own.
     #[serde(default = "inline_bytes")]
     #[schemars(range(min = 0, max = 184_320))]
     pub inline_bytes: i32,
+}
+
+/// Under which keys images and answers lie in their buckets.
+#[derive(JsonSchema, Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyStyle {
+    /// `<id>/<name>` and `<id>/<name>.json`.
+    #[default]
+    Id,
+    /// As well `<name>` in the input bucket, and in the output bucket `<name>` without its extension, its body the label.
+    Name,
+}
+
+impl fmt::Display for KeyStyle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
 }
 
 fn inline_bytes() -> i32 {

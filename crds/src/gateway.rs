@@ -37,6 +37,20 @@ pub struct Gateway {
     #[serde(default = "request_timeout")]
     #[schemars(range(min = 1, max = 43200))]
     pub request_timeout_seconds: i32,
+    /// Secret whose token every request must carry (`Authorization: Bearer …`), but for the page and the API's description; none: anyone
+    /// who reaches the gateway may use it. A token that changes holds within seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_secret: Option<TokenSecret>,
+    /// Secret of the type `kubernetes.io/tls` with the certificate that the gateway shows; none: it speaks plain HTTP. A certificate that
+    /// is renewed is taken up without a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_secret: Option<TlsSecret>,
+    /// Which pages of other origins may use the gateway from a browser; none: only its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
+    /// Answers kept for images of the same bytes, in the memory of each replica; none: every image is classified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_cache: Option<ResultCache>,
     /// Laid over the pod template that the operator makes: resources go to `spec.containers` under the name `gateway`, affinity and the
     /// like to `spec`, annotations to `metadata`. Lists of named things are merged by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,6 +60,67 @@ pub struct Gateway {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32))]
     pub service_account_annotations: BTreeMap<String, String>,
+}
+
+/// A token in a Secret of the fleet's namespace.
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    cel,
+    validation = Rule::new("self.name.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
+        .message("tokenSecret.name must be the name of a Secret: lower-case letters, digits, '-' and '.', such as gateway-token"),
+    validation = Rule::new("!has(self.key) || (self.key.matches('^[-._a-zA-Z0-9]+$') && self.key != '.' && !self.key.startsWith('..'))")
+        .message("tokenSecret.key must be a key of the Secret's data: letters, digits, '-', '_' and '.', such as token")
+)]
+pub struct TokenSecret {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key of its data that holds the token.
+    #[serde(default = "token")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// A certificate in a Secret of the fleet's namespace.
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    cel,
+    validation = Rule::new("self.name.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
+        .message("tlsSecret.name must be the name of a Secret: lower-case letters, digits, '-' and '.', such as gateway-tls")
+)]
+pub struct TlsSecret {
+    /// Name of the Secret, with `tls.crt` and `tls.key`.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// What pages of other origins may do.
+#[derive(KubeSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    cel,
+    validation = Rule::new("self.allowedOrigins.all(o, o == '*' || o.matches('^https?://[^/ ,*]+$'))")
+        .message("cors.allowedOrigins must hold origins such as https://photos.example:8443, without a path, or '*' for all")
+)]
+pub struct Cors {
+    /// Origins (scheme, host and port) that may, or `*` for all.
+    #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 260)))]
+    pub allowed_origins: Vec<String>,
+}
+
+/// Answers kept for images of the same bytes.
+#[derive(JsonSchema, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResultCache {
+    /// Answers that each replica keeps, the least used go first; one takes about 2 KB.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_entries: i32,
+    /// Seconds for which an answer holds. It holds no longer than workers of its revision answer.
+    #[serde(default = "cache_ttl")]
+    #[schemars(range(min = 1, max = 2_592_000))]
+    pub ttl_seconds: i32,
 }
 
 /// The parts of a pod template that may be laid over the operator's own: any field, for the API server checks the result.
@@ -120,6 +195,10 @@ impl Default for Gateway {
             max_upload_bytes: max_upload_bytes(),
             max_pending: max_pending(),
             request_timeout_seconds: request_timeout(),
+            token_secret: None,
+            tls_secret: None,
+            cors: None,
+            result_cache: None,
             pod_template: None,
             service_account_annotations: BTreeMap::new(),
         }
@@ -130,6 +209,14 @@ impl Default for Service {
     fn default() -> Self {
         Self { type_: ServiceType::default(), port: port() }
     }
+}
+
+fn token() -> String {
+    "token".to_owned()
+}
+
+fn cache_ttl() -> i32 {
+    3600
 }
 
 fn one() -> i32 {

@@ -10,8 +10,8 @@ mod status;
 mod workers;
 
 pub use decision::{ChangeInput, Decision, DecisionInputs, QueueInputs, WorkersInput};
-pub use fleet::{ClassifierFleet, ClassifierFleetSpec, Deletion, DeletionPolicy, Engine, Model, Storage};
-pub use gateway::{Gateway, ResponseFormat, Service, ServiceType};
+pub use fleet::{ClassifierFleet, ClassifierFleetSpec, Deletion, DeletionPolicy, Engine, KeyStyle, Model, Storage};
+pub use gateway::{Cors, Gateway, ResponseFormat, ResultCache, Service, ServiceType, TlsSecret, TokenSecret};
 pub use queues::{Queue, Queues};
 pub use scaling::{Behavior, Fallback, FallbackBehavior, Policy, PolicyType, Rules, Scaling, SelectPolicy, Target};
 pub use settings::annotation;

@@ -52,14 +52,16 @@ fn all_objects_belong_to_the_fleet_and_come_in_the_order_of_their_needs() {
 }
 
 #[test]
-fn a_gateway_may_write_its_leases_and_nothing_else() {
+fn a_gateway_may_read_its_fleet_and_write_its_leases_and_nothing_else() {
     let rules = made("Role", |fleet| fleet.spec.gateway.replicas = 2)["rules"].clone();
     let names = ["imagenet-gateway-0", "imagenet-gateway-1"];
+    let itself =
+        json!({"apiGroups": ["classifierfleet.dev"], "resources": ["classifierfleets"], "resourceNames": ["imagenet"], "verbs": ["get"]});
     assert_eq!(
         rules,
-        json!([{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": names, "verbs": ["get", "patch"]}])
+        json!([itself, {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": names, "verbs": ["get", "patch"]}])
     );
-    assert_eq!(made("Role", |fleet| fleet.spec.gateway.replicas = 0)["rules"], json!([]), "no names would mean all Leases");
+    assert_eq!(made("Role", |fleet| fleet.spec.gateway.replicas = 0)["rules"], json!([itself]), "no names would mean all Leases");
     assert_eq!(made("RoleBinding", |_| {})["subjects"][0]["name"], "imagenet-gateway");
 }
 
@@ -125,6 +127,82 @@ fn the_gateway_learns_its_lease_its_owner_and_where_aws_is() {
         (&pod["spec"]["automountServiceAccountToken"], &pod["spec"]["serviceAccountName"]),
         (&json!(true), &json!("imagenet-gateway"))
     );
+}
+
+/// A token and a certificate of these Secrets.
+fn secured(fleet: &mut ClassifierFleet) {
+    fleet.spec.gateway.token_secret = Some(serde_json::from_value(json!({"name": "t"})).unwrap());
+    fleet.spec.gateway.tls_secret = Some(serde_json::from_value(json!({"name": "c"})).unwrap());
+}
+
+#[test]
+fn what_the_spec_leaves_out_the_gateway_is_not_told() {
+    let pod = pod(|_| {});
+    let env = pod["spec"]["containers"][0]["env"].as_array().unwrap();
+    let names: Vec<&str> = env.iter().map(|variable| variable["name"].as_str().unwrap()).collect();
+    for absent in ["TOKEN_FILE", "TLS_DIR", "CORS_ORIGINS", "CACHE_ENTRIES", "CACHE_TTL_SECONDS"] {
+        assert!(!names.contains(&format!("CLASSIFIERFLEET_{absent}").as_str()), "{absent}");
+    }
+    assert_eq!(pod["spec"]["volumes"], json!([{"name": "spool", "emptyDir": {"sizeLimit": "5Gi"}}]));
+    assert_eq!(pod["spec"]["containers"][0]["volumeMounts"], json!([{"name": "spool", "mountPath": "/var/spool/classifierfleet"}]));
+}
+
+#[test]
+fn options_of_the_gateway_are_variables_and_volumes() {
+    let pod = pod(|fleet| {
+        secured(fleet);
+        fleet.spec.gateway.token_secret.as_mut().unwrap().key = "bearer".to_owned();
+        fleet.spec.gateway.cors = Some(serde_json::from_value(json!({"allowedOrigins": ["https://a.example", "http://b:1"]})).unwrap());
+        fleet.spec.gateway.result_cache = Some(serde_json::from_value(json!({"maxEntries": 500})).unwrap());
+        fleet.spec.storage.key_style = crds::KeyStyle::Name;
+    });
+    let table = [
+        ("TOKEN_FILE", "/etc/classifierfleet/token/bearer"),
+        ("TLS_DIR", "/etc/classifierfleet/tls"),
+        ("CORS_ORIGINS", "https://a.example,http://b:1"),
+        ("CACHE_ENTRIES", "500"),
+        ("CACHE_TTL_SECONDS", "3600"),
+        ("KEY_STYLE", "Name"),
+        ("SPOOL_DIR", "/var/spool/classifierfleet"),
+    ];
+    for (name, value) in table {
+        assert_eq!(env(&pod, &format!("CLASSIFIERFLEET_{name}"))["value"], value, "{name}");
+    }
+    let token = json!({"name": "token", "secret": {"secretName": "t", "items": [{"key": "bearer", "path": "bearer"}]}});
+    assert_eq!(pod["spec"]["volumes"][1], token);
+    assert_eq!(pod["spec"]["volumes"][2], json!({"name": "tls", "secret": {"secretName": "c"}}));
+    let mounts = &pod["spec"]["containers"][0]["volumeMounts"];
+    assert_eq!(mounts[1], json!({"name": "token", "mountPath": "/etc/classifierfleet/token", "readOnly": true}));
+    assert_eq!(mounts[2], json!({"name": "tls", "mountPath": "/etc/classifierfleet/tls", "readOnly": true}));
+}
+
+#[test]
+fn with_a_certificate_the_service_says_https_and_health_stays_plain() {
+    let plain = made("Service", |_| {})["spec"]["ports"][0].clone();
+    assert_eq!(plain, json!({"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}));
+    let port = made("Service", secured)["spec"]["ports"][0].clone();
+    assert_eq!(port, json!({"name": "https", "port": 80, "targetPort": "https", "protocol": "TCP", "appProtocol": "https"}));
+    let container = pod(secured)["spec"]["containers"][0].clone();
+    assert_eq!(container["ports"][0], json!({"name": "https", "containerPort": 8080, "protocol": "TCP"}));
+    assert_eq!(container["readinessProbe"]["httpGet"], json!({"path": "/readyz", "port": "monitor"}));
+}
+
+#[test]
+fn a_user_may_choose_the_spools_volume_and_bring_more() {
+    let template = json!({"spec": {
+        "volumes": [{"name": "spool", "emptyDir": null, "ephemeral": {"volumeClaimTemplate": {}}}, {"name": "ca", "configMap": {"name": "ca"}}],
+        "containers": [{"name": "gateway", "volumeMounts": [{"name": "spool", "mountPath": "/elsewhere"}, {"name": "ca", "mountPath": "/ca"}]}],
+    }});
+    let dressed = pod(|fleet| fleet.spec.gateway.pod_template = Some(template));
+    let spool = json!({"name": "spool", "ephemeral": {"volumeClaimTemplate": {}}});
+    assert_eq!(dressed["spec"]["volumes"], json!([spool, {"name": "ca", "configMap": {"name": "ca"}}]));
+    let mounts = json!([{"name": "spool", "mountPath": "/var/spool/classifierfleet"}, {"name": "ca", "mountPath": "/ca"}]);
+    assert_eq!(dressed["spec"]["containers"][0]["volumeMounts"], mounts);
+    let bare = pod(|fleet| {
+        secured(fleet);
+        fleet.spec.gateway.pod_template = Some(json!({"spec": {"volumes": null}}));
+    });
+    assert_eq!(bare["spec"]["volumes"].as_array().unwrap().len(), 3, "what is mounted must be there");
 }
 
 #[test]

@@ -13,6 +13,8 @@ const NUMBERS: &[(&str, i64, i64)] = &[
     ("gateway.maxUploadBytes", 1024, 1_073_741_824),
     ("gateway.replicas", 0, 100),
     ("gateway.requestTimeoutSeconds", 1, 43_200),
+    ("gateway.resultCache.maxEntries", 1, 100_000),
+    ("gateway.resultCache.ttlSeconds", 1, 2_592_000),
     ("gateway.service.port", 1, 65_535),
     ("queues.maxReceives", 1, 1000),
     ("queues.maximumMessageBytes", 1024, 1_048_576),
@@ -51,7 +53,11 @@ const NUMBERS: &[(&str, i64, i64)] = &[
 /// Least 0: the schema says none, or a rule does.
 const TEXTS: &[(&str, &str, char, &str, usize, usize)] = &[
     ("endpointUrl", "http://", 'a', "", 0, 512),
+    ("gateway.cors.allowedOrigins.0", "https://", 'o', "", 1, 260),
     ("gateway.image", "", 'a', "", 1, 512),
+    ("gateway.tlsSecret.name", "", 't', "", 1, 253),
+    ("gateway.tokenSecret.key", "", 'k', "", 1, 253),
+    ("gateway.tokenSecret.name", "", 't', "", 1, 253),
     ("model.uri", "file:///", 'a', "", 0, 1024),
     ("queues.deadLetter.name", "", 'd', "", 1, 74),
     ("queues.request.name", "", 'q', "", 1, 74),
@@ -73,6 +79,7 @@ const TEXTS: &[(&str, &str, char, &str, usize, usize)] = &[
 
 /// A field, the fewest and the most items.
 const ITEMS: &[(&str, usize, usize)] = &[
+    ("gateway.cors.allowedOrigins", 1, 32),
     ("gateway.serviceAccountAnnotations", 0, 32),
     ("scaling.behavior.scaleDown.policies", 0, 8),
     ("scaling.behavior.scaleUp.policies", 0, 8),
@@ -93,6 +100,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("scaling.behavior.scaleUp.policies.0.type", &["Pods", "Percent"]),
     ("scaling.behavior.scaleUp.selectPolicy", &["Max", "Min", "Disabled"]),
     ("scaling.fallback.behavior", &["Static", "CurrentReplicas", "CurrentReplicasIfHigher", "CurrentReplicasIfLower"]),
+    ("storage.keyStyle", &["Id", "Name"]),
 ];
 
 /// Each limit refuses what is beyond it, by its name, and takes what is just within; and there are no others.
@@ -123,6 +131,9 @@ fn roomy(example: &Value) -> Value {
             "subnetIds": ["subnet-01234567"], "securityGroupIds": ["sg-01234567"], "binary": {"uri": "s3://programs/worker", "sha256": "0".repeat(64)},
         }},
         "scaling": {"behavior": {"scaleUp": rules, "scaleDown": rules}},
+        "gateway": {
+            "tokenSecret": {"name": "t"}, "tlsSecret": {"name": "t"}, "cors": {"allowedOrigins": ["*"]}, "resultCache": {"maxEntries": 1},
+        },
     }});
     merged(example, &change)
 }
@@ -166,6 +177,7 @@ fn some(path: &str, count: usize) -> Value {
     let numbered = |prefix: &str| (0..count).map(|n| json!(format!("{prefix}{n:08}"))).collect();
     match path.rsplit('.').next() {
         Some("policies") => (0..count).map(|n| json!({"type": "Pods", "value": n + 1, "periodSeconds": 1})).collect(),
+        Some("allowedOrigins") => numbered("https://o"),
         Some("instanceTypes") => numbered("t3."),
         Some("securityGroupIds") => numbered("sg-"),
         Some("subnetIds") => numbered("subnet-"),

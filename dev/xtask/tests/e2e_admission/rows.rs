@@ -169,7 +169,26 @@ fn places() -> impl Iterator<Item = Row> {
 }
 
 fn gateway() -> impl Iterator<Item = Row> {
+    const ORIGIN: &str = "cors.allowedOrigins must hold origins such as https://photos.example:8443, without a path, or '*' for all";
+    const TOKEN: &str = "tokenSecret.name must be the name of a Secret: lower-case letters, digits, '-' and '.', such as gateway-token";
+    const KEY: &str = "tokenSecret.key must be a key of the Secret's data: letters, digits, '-', '_' and '.', such as token";
+    const TLS: &str = "tlsSecret.name must be the name of a Secret: lower-case letters, digits, '-' and '.', such as gateway-tls";
+    let token = |name: &str, key: &str| json!({"gateway": {"tokenSecret": {"name": name, "key": key}}});
+    let origin = |origin: &str| json!({"gateway": {"cors": {"allowedOrigins": ["https://a.example", origin]}}});
     rows([
+        (token("Gateway_Token", "token"), TOKEN),
+        (token("gateway-token", "the token"), KEY),
+        (token("gateway-token", ".."), KEY),
+        (token("gateway-token", "../token"), KEY),
+        (json!({"gateway": {"tokenSecret": {"key": "token"}}}), "spec.gateway.tokenSecret.name: Required value"),
+        (json!({"gateway": {"tlsSecret": {"name": "gateway/tls"}}}), TLS),
+        (json!({"gateway": {"tlsSecret": {}}}), "spec.gateway.tlsSecret.name: Required value"),
+        (origin("photos.example"), ORIGIN),
+        (origin("https://photos.example/"), ORIGIN),
+        (origin("https://*.example"), ORIGIN),
+        (origin("null"), ORIGIN),
+        (json!({"gateway": {"cors": {}}}), "spec.gateway.cors.allowedOrigins: Required value"),
+        (json!({"gateway": {"resultCache": {"ttlSeconds": 60}}}), "spec.gateway.resultCache.maxEntries: Required value"),
         (json!({"gateway": {"podTemplate": {"resources": {}}}}), r#"unknown field "spec.gateway.podTemplate.resources""#),
         (json!({"gateway": {"podTemplate": "none"}}), "spec.gateway.podTemplate in body must be of type object"),
         (
@@ -231,6 +250,11 @@ pub fn taken() -> Vec<Value> {
         ),
         template(json!({"instanceTypes": ["t3.small", "u-6tb1.112xlarge"], "subnetIds": ["subnet-01234567", "subnet-0123456789abcdef0"]})),
         template(json!({"securityGroupIds": ["sg-01234567"], "instanceProfile": "worker+a=b,c.d@e-f_g"})),
+        json!({"storage": {"keyStyle": "Name"}}),
+        json!({"gateway": {"tokenSecret": {"name": "my.token-1"}, "tlsSecret": {"name": "gateway-tls"}}}),
+        json!({"gateway": {"tokenSecret": {"name": "t", "key": ".dotted_Key-1"}}}),
+        json!({"gateway": {"cors": {"allowedOrigins": ["*"]}, "resultCache": {"maxEntries": 1000}}}),
+        json!({"gateway": {"cors": {"allowedOrigins": ["https://photos.example", "http://[::1]:3000"]}}}),
         json!({"gateway": {"podTemplate": {"metadata": {"annotations": {"a": "b"}}, "spec": {"whatever": ["is", {"a": 1}]}}}}),
     ];
     specs.into_iter().map(|spec| json!({ "spec": spec })).collect()

@@ -68,7 +68,10 @@ async fn rights(stage: &Stage) {
         ("list", "leases", false),
         ("get", "secrets", false),
         ("list", "pods", false),
-        ("get", "classifierfleets/owned", false),
+        ("get", "classifierfleets/owned", true),
+        ("get", "classifierfleets/another", false),
+        ("list", "classifierfleets", false),
+        ("patch", "classifierfleets/owned", false),
         ("patch", "statefulsets/owned-gateway", false),
     ];
     let account = "--as=system:serviceaccount:default:owned-gateway";

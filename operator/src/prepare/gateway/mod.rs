@@ -6,6 +6,7 @@ mod apply;
 pub mod objects;
 pub mod overlay;
 mod pod;
+mod volumes;
 
 use crds::ClassifierFleet;
 use k8s_openapi::api::apps::v1::StatefulSet;

@@ -10,7 +10,7 @@ use kube::core::ApiResource;
 use kube::{Resource, ResourceExt as _};
 use serde_json::{Value, json};
 
-use super::pod::template;
+use super::pod::{port_name, template};
 use crate::context::NAME;
 use crate::scope::FLEET_LABEL;
 
@@ -103,13 +103,19 @@ fn leases(fleet: &ClassifierFleet) -> Vec<String> {
     (0..fleet.spec.gateway.replicas).map(|ordinal| format!("{}-{ordinal}", name(fleet))).collect()
 }
 
-/// Each gateway may read and write the Leases of its fleet and nothing else; it cannot even make them, for a right to create
-/// knows no names: the operator does. A rule without names would be for all Leases: without replicas there is none.
+/// Each gateway may read its fleet, read and write the Leases of its fleet, and nothing else; it cannot even make them, for a right to
+/// create knows no names: the operator does. A rule without names would be for all Leases: without replicas there is none.
 fn rules(fleet: &ClassifierFleet) -> Value {
+    let itself = json!({
+        "apiGroups": [ClassifierFleet::group(&())], "resources": [ClassifierFleet::plural(&())], "resourceNames": [fleet.name_any()], "verbs": ["get"],
+    });
     match leases(fleet) {
-        leases if leases.is_empty() => json!([]),
+        leases if leases.is_empty() => json!([itself]),
         leases => {
-            json!([{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": leases, "verbs": ["get", "patch"]}])
+            json!([
+                itself,
+                {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": leases, "verbs": ["get", "patch"]},
+            ])
         }
     }
 }
@@ -125,12 +131,13 @@ fn binding(fleet: &ClassifierFleet, template: &Value) -> Value {
 }
 
 fn service(fleet: &ClassifierFleet) -> Value {
-    let service = &fleet.spec.gateway.service;
-    json!({"spec": {
-        "type": service.type_.to_string(),
-        "selector": selector(fleet),
-        "ports": [{"name": "http", "port": service.port, "targetPort": "http", "protocol": "TCP"}],
-    }})
+    let (service, name) = (&fleet.spec.gateway.service, port_name(fleet));
+    let mut port = json!({"name": name, "port": service.port, "targetPort": name, "protocol": "TCP"});
+    if name == "https" {
+        // For what would speak plain HTTP to it otherwise: ingress controllers, meshes.
+        port["appProtocol"] = json!(name);
+    }
+    json!({"spec": {"type": service.type_.to_string(), "selector": selector(fleet), "ports": [port]}})
 }
 
 /// One at a time. For a single replica too: a budget that keeps the last pod would hold up every drain of its node.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::objects::{Parts, labels, name, selector};
 use super::overlay::lay_over;
+use super::volumes;
 
 /// Port for uploads, within the pod.
 const HTTP_PORT: u16 = 8080;
@@ -45,6 +46,7 @@ fn base(parts: &Parts) -> Value {
             "securityContext": {
                 "runAsNonRoot": true, "runAsUser": NOBODY, "runAsGroup": NOBODY, "seccompProfile": {"type": "RuntimeDefault"},
             },
+            "volumes": volumes::volumes(parts.fleet),
             "topologySpreadConstraints": [spread("kubernetes.io/hostname"), spread("topology.kubernetes.io/zone")],
             "containers": [container(parts)],
         },
@@ -57,14 +59,21 @@ fn container(parts: &Parts) -> Value {
         "name": CONTAINER,
         "image": parts.fleet.spec.gateway.image.as_deref().unwrap_or(parts.image),
         "env": environment(parts),
+        "volumeMounts": volumes::mounts(parts.fleet),
         "ports": [
-            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": port_name(parts.fleet), "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "monitor", "containerPort": MONITOR_PORT, "protocol": "TCP"},
         ],
         "readinessProbe": probe("/readyz"),
         "livenessProbe": probe("/healthz"),
         "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}},
     })
+}
+
+/// Name of the port for uploads, of the pods and of the Service. Where TLS begins or ends, the Service leads to the pods alone that do
+/// as it says.
+pub(super) fn port_name(fleet: &ClassifierFleet) -> &'static str {
+    if fleet.spec.gateway.tls_secret.is_some() { "https" } else { "http" }
 }
 
 /// The largest message that the request queue takes; where the spec leaves it open, what every SQS takes.
@@ -103,9 +112,28 @@ fn environment(parts: &Parts) -> Vec<Value> {
         // Also where the container shares the node's network, and with it the node's name.
         from("HOSTNAME", "metadata.name"),
     ];
+    environment.extend(options(fleet).into_iter().map(|(name, value)| json!({"name": name, "value": value})));
     environment.extend(values.into_iter().map(|(name, value)| json!({"name": name, "value": value})));
     environment.extend(parts.endpoints.iter().map(|(name, value)| json!({"name": name, "value": value})));
     environment
+}
+
+/// What the spec may leave out.
+fn options(fleet: &ClassifierFleet) -> Vec<(&'static str, String)> {
+    let gateway = &fleet.spec.gateway;
+    let mut options = vec![
+        ("CLASSIFIERFLEET_KEY_STYLE", fleet.spec.storage.key_style.to_string()),
+        ("CLASSIFIERFLEET_SPOOL_DIR", volumes::SPOOL.to_owned()),
+    ];
+    options
+        .extend(gateway.token_secret.as_ref().map(|secret| ("CLASSIFIERFLEET_TOKEN_FILE", format!("{}/{}", volumes::TOKEN, secret.key))));
+    options.extend(gateway.tls_secret.as_ref().map(|_| ("CLASSIFIERFLEET_TLS_DIR", volumes::TLS.to_owned())));
+    options.extend(gateway.cors.as_ref().map(|cors| ("CLASSIFIERFLEET_CORS_ORIGINS", cors.allowed_origins.join(","))));
+    if let Some(cache) = &gateway.result_cache {
+        options.push(("CLASSIFIERFLEET_CACHE_ENTRIES", cache.max_entries.to_string()));
+        options.push(("CLASSIFIERFLEET_CACHE_TTL_SECONDS", cache.ttl_seconds.to_string()));
+    }
+    options
 }
 
 /// Seconds between the request to end and the kill: the user's, or what uploads under way deserve.
@@ -123,7 +151,7 @@ fn timeout(fleet: &ClassifierFleet) -> i64 {
     i64::from(fleet.spec.gateway.request_timeout_seconds)
 }
 
-/// Puts back what must be ours: the labels that the selector and others look for, and the container's variables and ports.
+/// Puts back what must be ours: the labels that the selector and others look for, and the container's variables, ports and volumes.
 fn protect(template: &mut Value, base: &Value) {
     lay_over(&mut template["metadata"], &json!({"labels": base["metadata"]["labels"]}));
     let ours = &base["spec"]["containers"][0];
@@ -134,9 +162,12 @@ fn protect(template: &mut Value, base: &Value) {
     if gateway["image"].is_null() {
         gateway["image"] = ours["image"].clone();
     }
-    for list in ["env", "ports"] {
+    for list in ["env", "ports", "volumeMounts"] {
         gateway[list] = ours_first(&ours[list], &gateway[list]);
     }
+    // What kind of volume lies behind a mount is the user's to say, but there must be one.
+    let theirs = &mut template["spec"]["volumes"];
+    *theirs = ours_first(theirs, &base["spec"]["volumes"]);
 }
 
 fn ours_first(ours: &Value, merged: &Value) -> Value {
