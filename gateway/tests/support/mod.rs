@@ -86,6 +86,15 @@ impl Running {
         client().get(self.url(path)).send().await.unwrap()
     }
 
+    /// The JSON of an answer that is 200.
+    pub async fn json(&self, path: &str) -> Value {
+        let response = self.get(path).await;
+        let status = response.status().as_u16();
+        let body = response.json().await.unwrap();
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
     pub async fn monitored(&self, path: &str) -> Response {
         client().get(format!("http://{}{path}", self.monitor)).send().await.unwrap()
     }
@@ -119,6 +128,14 @@ pub fn client() -> Client {
 /// Bytes that pass for a JPEG and say what the fake worker is to answer.
 pub fn image(label: &str) -> Vec<u8> {
     [b"\xFF\xD8\xFF\xE0".as_slice(), label.as_bytes()].concat()
+}
+
+/// The one image of an answer to `POST /v1/images`.
+pub async fn accepted(response: Response) -> Value {
+    let status = response.status().as_u16();
+    let mut body: Value = response.json().await.unwrap();
+    assert_eq!((status, body["images"].as_array().map(Vec::len)), (202, Some(1)), "{body}");
+    body["images"][0].take()
 }
 
 /// One file without a Content-Type of its own, as the existing clients send it.

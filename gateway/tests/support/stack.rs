@@ -1,7 +1,7 @@
 //! Queues and buckets of one test in the SQS and S3 of the environment, and a worker that answers through them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::primitives::ByteStream;
@@ -23,6 +23,8 @@ pub struct Stack {
     sqs: aws_sdk_sqs::Client,
     /// Whether the worker announces its results on the reply queue.
     pub announces: Arc<AtomicBool>,
+    /// What the worker takes itself for.
+    pub revision: Arc<Mutex<String>>,
 }
 
 impl Stack {
@@ -52,7 +54,15 @@ impl Stack {
             let fifo = queue.ends_with(".fifo").then(|| (QueueAttributeName::FifoQueue, "true".to_owned()));
             sqs.create_queue().queue_name(queue).set_attributes(fifo.map(|fifo| [fifo].into())).send().await.unwrap();
         }
-        Self { settings, aws, s3, sqs, announces: Arc::new(AtomicBool::new(true)) }
+        Self { settings, aws, s3, sqs, announces: Arc::new(AtomicBool::new(true)), revision: Arc::new(Mutex::new("r1".to_owned())) }
+    }
+
+    /// The same for another replica, which has a reply queue of its own.
+    pub async fn replica(&self, ordinal: u32) -> Self {
+        let mut stack = self.clone();
+        stack.settings.reply_queue = format!("{}-{ordinal}", self.settings.reply_queue);
+        stack.sqs.create_queue().queue_name(&stack.settings.reply_queue).send().await.unwrap();
+        stack
     }
 
     /// A gateway on these queues and buckets, ready.
@@ -105,13 +115,35 @@ impl Stack {
     /// Puts the result into S3, then announces it.
     pub async fn answer(&self, job: Job) {
         let image = self.stored(&job).await;
-        let body = serde_json::to_string(&result(&job, std::str::from_utf8(&image[4..]).unwrap())).unwrap();
-        let key = ObjectKeys::new(job.id, &job.name).result;
-        let bytes = ByteStream::from(body.clone().into_bytes());
-        self.s3.put_object().bucket(&self.settings.output_bucket).key(key).body(bytes).send().await.unwrap();
+        let result =
+            JobResult { revision: self.revision.lock().unwrap().clone(), ..result(&job, std::str::from_utf8(&image[4..]).unwrap()) };
+        let body = serde_json::to_string(&result).unwrap();
+        self.put(&self.settings.output_bucket, &ObjectKeys::new(job.id, &job.name).result, body.clone().into_bytes()).await;
         if self.announces.load(Ordering::Relaxed) {
             self.announce(&job.reply_to, &body).await;
         }
+    }
+
+    /// Writes an object, as a stranger or an earlier gateway may have done.
+    pub async fn put(&self, bucket: &str, key: &str, bytes: Vec<u8>) {
+        self.s3.put_object().bucket(bucket).key(key).content_type("text/html").body(ByteStream::from(bytes)).send().await.unwrap();
+    }
+
+    pub async fn delete(&self, bucket: &str, key: &str) {
+        self.s3.delete_object().bucket(bucket).key(key).send().await.unwrap();
+    }
+
+    /// Content type and bytes of an object, if it is there.
+    pub async fn object(&self, bucket: &str, key: &str) -> Option<(String, Vec<u8>)> {
+        let object = self.s3.get_object().bucket(bucket).key(key).send().await.ok()?;
+        let content_type = object.content_type().unwrap_or_default().to_owned();
+        Some((content_type, object.body.collect().await.unwrap().to_vec()))
+    }
+
+    /// The keys of a bucket that begin so.
+    pub async fn keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
+        let list = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).send().await.unwrap();
+        list.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()
     }
 
     /// The job's image, as it is in the bucket.

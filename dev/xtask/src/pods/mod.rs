@@ -8,6 +8,7 @@ mod probe;
 mod resolve;
 mod run;
 mod status;
+mod volumes;
 mod watch;
 
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{Container, EnvVar, Pod, Probe};
 
 use super::image::{ImageBinary, program_for};
 use super::probe::{Check, ProbeError};
+use super::volumes::{Mount, mounts};
 
 /// What to run for a pod.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,7 @@ pub(super) struct Workload {
     pub(super) program: PathBuf,
     pub(super) args: Vec<String>,
     pub(super) env: Vec<(String, String)>,
+    pub(super) mounts: Vec<Mount>,
     pub(super) readiness: Option<Check>,
     pub(super) grace: Duration,
 }
@@ -69,7 +71,8 @@ pub(super) fn resolve(pod: &Pod, address: Ipv4Addr, images: &[ImageBinary]) -> R
     let readiness = container.readiness_probe.as_ref().map(|probe| check(probe, container, address)).transpose()?;
     let grace = pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds).unwrap_or(30);
     let grace = Duration::from_secs(u64::try_from(grace).unwrap_or(0));
-    Ok(Workload { container: container.name.clone(), image, program, args, env: env.into_iter().collect(), readiness, grace })
+    let (mounts, env) = (mounts(pod, container), env.into_iter().collect());
+    Ok(Workload { container: container.name.clone(), image, program, args, env, mounts, readiness, grace })
 }
 
 fn check(probe: &Probe, container: &Container, address: Ipv4Addr) -> Result<Check, ProbeError> {

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::resolve::{self, Workload};
 use super::status::{State, refusal, status, tell};
 use super::watch::Machine;
-use super::{NODE, address, identity};
+use super::{NODE, address, identity, volumes};
 use crate::process::{Command, Running};
 
 /// How the records and logs of pods begin.
@@ -139,7 +139,18 @@ impl Life {
                 return Ok(ending);
             }
             let begun = Instant::now();
-            let running = self.machine.supervisor.start(&self.command(workload).await?)?;
+            let command = match self.command(workload).await {
+                Ok(command) => command,
+                Err(error) => {
+                    // As a kubelet waits for a Secret that is not there yet.
+                    tracing::warn!(pod = self.pod.name_any(), "the pod cannot be started yet: {error:#}");
+                    match timeout(BACK_OFF.0, self.leave.asked()).await {
+                        Ok(ending) => return Ok(ending),
+                        Err(_) => continue,
+                    }
+                }
+            };
+            let running = self.machine.supervisor.start(&command)?;
             let exit = match self.watch_over(workload, address, restarts, running).await? {
                 Outcome::Left(ending) => return Ok(ending),
                 Outcome::Died(exit) => exit,
@@ -218,9 +229,10 @@ impl Life {
         let stack = self.machine.supervisor.dir().join("kubeconfig");
         let kubeconfig = identity::kubeconfig(&self.machine.client, &stack, &self.pod, &folder).await?;
         let identity = kubeconfig.map(|path| ("KUBECONFIG", path.display().to_string()));
+        let placed = volumes::lay_out(&self.machine.client, &self.pod, &workload.mounts, &folder).await?;
         let command = Command::new(&self.name(), &workload.program).args(workload.args.iter().cloned()).folder(folder);
         let command = command.env(crate::stack::CREDENTIALS).env([("HOSTNAME", self.pod.name_any())]).env(identity);
-        Ok(command.env(workload.env.iter().cloned()))
+        Ok(command.env(workload.env.iter().map(|(name, value)| (name.clone(), volumes::relocated(value, &placed)))))
     }
 
     fn name(&self) -> String {

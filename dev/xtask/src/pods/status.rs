@@ -90,6 +90,7 @@ mod tests {
             program: "/bin/b".into(),
             args: Vec::new(),
             env: Vec::new(),
+            mounts: Vec::new(),
             readiness: None,
             grace: std::time::Duration::ZERO,
         }
