@@ -148,7 +148,7 @@ mod tests {
         assert_eq!((&failed["result"], &failed["status"], &failed["code"]), (&Value::Null, &"Failed".into(), &"Corrupt".into()));
         assert_eq!(pending(id, "a.jpg"), serde_json::json!({"id": id, "name": "a.jpg", "status": "Pending", "url": url(id)}));
         let id: Uuid = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
-        assert_eq!(pending(id, "a.jpg")["submittedAt"], "2023-06-29T15:35:21.622Z");
+        assert_eq!(pending(id, "a.jpg")["submittedAt"], "2023-06-30T03:34:18.518Z");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::aws::{AwsError, Outgoing, Queue};
 /// Senders that work side by side: while one waits for SQS, the next job does not.
 const SENDERS: usize = 4;
 /// Jobs that are known to have been sent; one that is forgotten is sent again when its request is, and done twice.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
 /// Why a job did not get into the queue.
 #[derive(Debug, Clone, thiserror::Error)]

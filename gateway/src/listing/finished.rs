@@ -8,7 +8,7 @@ use uuid::Uuid;
 use wire::{ErrorCode, JobResult, Outcome};
 
 /// Results that are remembered: five lists of the longest kind, some MB.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
+const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(999);
 
 /// Finished jobs by their ids.
 #[derive(Debug)]

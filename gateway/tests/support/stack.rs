@@ -158,6 +158,12 @@ impl Stack {
         self.sqs.set_queue_attributes().queue_url(url).attributes(QueueAttributeName::MaximumMessageSize, limit).send().await.unwrap();
     }
 
+    /// Has a queue show again, after so many seconds, what a receiver took and did not delete.
+    pub async fn show_again_after(&self, queue: &str, seconds: u32) {
+        let (url, seconds) = (self.url(queue).await, seconds.to_string());
+        self.sqs.set_queue_attributes().queue_url(url).attributes(QueueAttributeName::VisibilityTimeout, seconds).send().await.unwrap();
+    }
+
     pub async fn announce(&self, queue: &str, body: &str) {
         let unique = queue.ends_with(".fifo").then(|| Uuid::new_v4().to_string());
         let message = self.sqs.send_message().queue_url(self.url(queue).await).message_body(body);
