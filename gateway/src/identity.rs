@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use wire::JobResult;
 
-use crate::aws::Found;
+use crate::aws::{AwsError, Objects};
 use crate::core::Core;
 use crate::digest::Digest;
 use crate::idempotency::{self, Claimed};
@@ -33,8 +33,8 @@ pub(crate) enum Known {
     Answer(JobResult),
     /// It is in S3, and may be in the queue.
     Stored,
-    /// Its result is in S3.
-    Finished(JobResult),
+    /// Its result is in S3; whether the image is, too, is said.
+    Finished { result: JobResult, stored: bool },
 }
 
 /// The identity of the image at `place` of the request.
@@ -48,14 +48,22 @@ pub(crate) async fn identify(core: &Core, origin: &Origin, place: usize, name: &
         _ => Claimed { id: Uuid::now_v7(), first: true },
     };
     let Claimed { id, first } = claimed;
-    // Whoever was there before may have come to an end anywhere between its claim and its answer.
-    let found = if first { None } else { core.store.find(id).await.map_err(Arc::new)? };
-    let known = match found {
-        Some(Found::Result(result)) => Known::Finished(*result),
-        Some(Found::Waiting(_)) => Known::Stored,
-        None => digest.and_then(|digest| kept(core, digest)).map_or(Known::New, |result| Known::Answer(again(&result, id, name))),
-    };
+    let found = if first { None } else { found(core, id).await.map_err(Arc::new)? };
+    let answer = || digest.and_then(|digest| kept(core, digest)).map(|result| Known::Answer(again(&result, id, name)));
+    let known = found.or_else(answer).unwrap_or(Known::New);
     Ok(Identity { id, digest, known })
+}
+
+/// What a request that came before left: it may have come to an end anywhere between its claim and its answer.
+async fn found(core: &Core, id: Uuid) -> Result<Option<Known>, AwsError> {
+    let Objects { image, result } = core.store.objects(id).await?;
+    let stored = image.is_some();
+    if let Some(key) = result
+        && let Some(result) = core.store.read(&key).await?
+    {
+        return Ok(Some(Known::Finished { result, stored }));
+    }
+    Ok(stored.then_some(Known::Stored))
 }
 
 fn kept(core: &Core, digest: Digest) -> Option<Arc<JobResult>> {

@@ -118,7 +118,10 @@ async fn try_submit(core: &Core, file: File, origin: &Origin, place: usize) -> R
     let key = ObjectKeys::new(id, &name).input;
     let image = Some(bytes.clone()).filter(|bytes| bytes.len() <= core.settings.inline_bytes as usize);
     match known {
-        Known::Finished(result) => {
+        Known::Finished { result, stored } => {
+            if !stored {
+                store(core, &key, &name, bytes, format).await?;
+            }
             core.registry.deliver(result);
             return Ok(ticket);
         }
