@@ -90,8 +90,17 @@ fn gateway_ready(fleet: &ClassifierFleet, facts: &Facts) -> Finding {
     let message = format!("{ready} of {wanted} gateway replicas are ready.");
     match ready >= wanted {
         true => Finding::new(condition::GATEWAY_READY, true, "ReplicasReady", message),
-        false => Finding::new(condition::GATEWAY_READY, false, "GatewayNotReady", message),
+        false => Finding::new(condition::GATEWAY_READY, false, "GatewayNotReady", message + &secrets(fleet)),
     }
+}
+
+/// Pods do not start without the Secrets that the fleet names. The operator has no right to look whether they are there.
+fn secrets(fleet: &ClassifierFleet) -> String {
+    let gateway = &fleet.spec.gateway;
+    let token = gateway.token_secret.as_ref().map(|secret| format!("{} with the key {}", secret.name, secret.key));
+    let tls = gateway.tls_secret.as_ref().map(|secret| secret.name.clone());
+    let needed: Vec<String> = token.into_iter().chain(tls).collect();
+    if needed.is_empty() { String::new() } else { format!(" Their pods start once these Secrets are there: {}.", needed.join(", ")) }
 }
 
 fn scaling_active(fleet: &ClassifierFleet, facts: &Facts) -> Finding {

@@ -81,6 +81,16 @@ async fn rights(stage: &Stage) {
     }
 }
 
+pub async fn waits_for_the_secrets_that_its_fleet_names(stage: &Stage) {
+    let options = json!({"replicas": 1, "tokenSecret": {"name": "closed-token"}, "cors": {"allowedOrigins": ["*"]}, "resultCache": {"maxEntries": 10}});
+    stage.apply("closed", json!({"gateway": options, "storage": {"keyStyle": "Name"}})).await;
+    is_made(stage, "closed").await;
+    let message = stage.says("closed", "GatewayReady", "False", "GatewayNotReady").await;
+    assert!(message.contains("once these Secrets are there: closed-token with the key token"), "{message}");
+    stage.stack.kubectl(&["create", "secret", "generic", "closed-token", "--from-literal=token=sesame"]).await.unwrap();
+    stage.says("closed", "GatewayReady", "True", "ReplicasReady").await;
+}
+
 pub async fn takes_the_users_template(stage: &Stage) {
     let template = json!({
         "metadata": {"annotations": {"team": "vision"}},

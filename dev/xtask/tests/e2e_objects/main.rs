@@ -120,6 +120,7 @@ async fn what_a_fleet_has_is_as_its_spec_says() {
         &stage,
         gateway::has_its_objects_and_no_rights_but_its_leases,
         gateway::takes_the_users_template,
+        gateway::waits_for_the_secrets_that_its_fleet_names,
         drift::is_put_right_at_once,
         drift::somebody_elses_service_is_not_stolen,
         queues::settings_are_changed_in_place,
