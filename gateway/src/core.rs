@@ -10,6 +10,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::aws::Store;
 use crate::cache::ResultCache;
+use crate::events::Hub;
+use crate::fleet::Fleet;
 use crate::jobs::JobSender;
 use crate::listing::Finished;
 use crate::metrics::Metrics;
@@ -35,6 +37,9 @@ pub(crate) struct Core {
     /// Results that lists showed.
     pub(crate) finished: Finished,
     pub(crate) metrics: Metrics,
+    /// What happens, for those who listen.
+    pub(crate) events: Hub,
+    pub(crate) fleet: Fleet,
     /// What goes on after an answer was given, joined at the end.
     pub(crate) tasks: TaskTracker,
     /// Cancelled when uploads that still wait must be answered without their result.
@@ -66,6 +71,8 @@ impl Core {
             memory: Arc::new(Semaphore::new(permits)),
             registry: Registry::default(),
             waiting: Waiting::default(),
+            events: Hub::new(settings.max_event_streams, metrics.event_streams.clone()),
+            fleet: Fleet::new(&settings),
             cache: ResultCache::new(settings.cache_entries, Duration::from_secs(settings.cache_ttl_seconds)),
             finished: Finished::default(),
             tasks: TaskTracker::new(),

@@ -1,11 +1,14 @@
 //! The gateway: images come in over HTTP and leave as jobs; results come back and leave as answers.
-//! Knows S3, SQS and HTTP, and of Kubernetes the one Lease that wakes the operator; knows nothing of EC2 or models.
+//! Knows S3, SQS and HTTP, and of Kubernetes the one Lease that wakes the operator and
+//! the fleet's status, which it shows; knows nothing of EC2 or models.
 
 mod answer;
 mod aws;
 mod cache;
 mod core;
 mod digest;
+mod events;
+mod fleet;
 mod http;
 mod idempotency;
 mod identity;

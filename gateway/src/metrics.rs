@@ -16,6 +16,8 @@ pub(crate) struct Metrics {
     cache: IntCounterVec,
     /// Images that wait for their result.
     pub(crate) pending: IntGauge,
+    /// Listeners to events.
+    pub(crate) event_streams: IntGauge,
     /// Bytes of request bodies.
     pub(crate) received: IntCounter,
     /// Times that the operator was told of what waits.
@@ -38,6 +40,7 @@ impl Metrics {
                 &["result"],
             )?,
             pending: IntGauge::new("pending_uploads", "Images that wait for their result.")?,
+            event_streams: IntGauge::new("event_streams", "Clients that listen to events.")?,
             received: IntCounter::new("received_bytes_total", "Bytes of request bodies.")?,
             wake_writes: IntCounter::new("wake_writes_total", "Writes of the Lease that tells the operator of images that wait.")?,
             wake_failures: IntCounter::new("wake_failures_total", "Writes of that Lease that failed.")?,
@@ -46,6 +49,7 @@ impl Metrics {
         registry.register(Box::new(metrics.cache.clone()))?;
         registry.register(Box::new(metrics.duration.clone()))?;
         registry.register(Box::new(metrics.pending.clone()))?;
+        registry.register(Box::new(metrics.event_streams.clone()))?;
         for counter in [&metrics.received, &metrics.wake_writes, &metrics.wake_failures] {
             registry.register(Box::new(counter.clone()))?;
         }

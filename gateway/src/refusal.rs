@@ -49,6 +49,8 @@ pub(crate) enum Refusal {
     TooManyFiles { limit: u32 },
     #[error("the body of {bytes} bytes is longer than {files} images of at most {limit} bytes could be")]
     BodyTooLarge { bytes: u64, files: u32, limit: u64 },
+    #[error("pages of {origin} may not listen here; open the gateway's own page")]
+    ForeignOrigin { origin: String },
     #[error("nothing came for {seconds} seconds in the middle of the body; send it again")]
     Stalled { seconds: u64 },
     // What is wrong with one file.
@@ -61,6 +63,8 @@ pub(crate) enum Refusal {
     // What is wrong here.
     #[error("{limit} images wait for their result already; try again in a moment")]
     Busy { limit: u32 },
+    #[error("{limit} clients listen to events already; ask for /v1/images?ids= from time to time, or try again later")]
+    TooManyStreams { limit: u32 },
     #[error("too many bytes are on their way already; try again in a moment")]
     Congested,
     #[error("{} at the moment; try again", .source.summary())]
@@ -105,6 +109,7 @@ impl Refusal {
             Self::Malformed { .. } => (S::BAD_REQUEST, "malformed", "Body not understood"),
             Self::NoFile => (S::BAD_REQUEST, "no-file", "No file in the request"),
             Self::Stalled { .. } => (S::REQUEST_TIMEOUT, "stalled", "Body not received in time"),
+            Self::ForeignOrigin { .. } => (S::FORBIDDEN, "foreign-origin", "Page of another origin"),
             Self::TooManyFiles { .. } => (S::PAYLOAD_TOO_LARGE, "too-many-files", "Too many files"),
             Self::BodyTooLarge { .. } | Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too-large", "Too large"),
             Self::Empty { .. } => (S::BAD_REQUEST, "empty", "Empty file"),
@@ -116,6 +121,7 @@ impl Refusal {
             }
             Self::Failed { .. } => (S::UNPROCESSABLE_ENTITY, "failed", "Image cannot be classified"),
             Self::Busy { .. } | Self::Congested => (S::TOO_MANY_REQUESTS, "busy", "Too many uploads"),
+            Self::TooManyStreams { .. } => (S::SERVICE_UNAVAILABLE, "too-many-streams", "Too many event streams"),
             Self::Unavailable { .. } | Self::NotQueued { .. } => (S::SERVICE_UNAVAILABLE, "unavailable", "Not available at the moment"),
             Self::Late { .. } | Self::Leaving { .. } => (S::GATEWAY_TIMEOUT, "late", "No result yet"),
         }

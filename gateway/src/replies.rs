@@ -7,7 +7,9 @@ use aws_sdk_sqs::types::Message;
 use tokio_util::sync::CancellationToken;
 use wire::JobResult;
 
+use crate::answer;
 use crate::aws::{AwsError, Queue};
+use crate::events::Hub;
 use crate::registry::Registry;
 
 /// Receivers side by side: while one deletes what it delivered, the others go on receiving.
@@ -18,18 +20,18 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Receives until `stop`.
-pub(crate) async fn run(queue: Queue, registry: Registry, stop: CancellationToken) {
-    let pollers = (0..POLLERS).map(|_| poll(&queue, &registry));
+pub(crate) async fn run(queue: Queue, registry: Registry, events: Hub, stop: CancellationToken) {
+    let pollers = (0..POLLERS).map(|_| poll(&queue, &registry, &events));
     tokio::select! {
         _ = futures::future::join_all(pollers) => {}
         () = stop.cancelled() => {}
     }
 }
 
-async fn poll(queue: &Queue, registry: &Registry) {
+async fn poll(queue: &Queue, registry: &Registry, events: &Hub) {
     let mut pause = FIRST_PAUSE;
     loop {
-        match receive(queue, registry).await {
+        match receive(queue, registry, events).await {
             Ok(()) => pause = FIRST_PAUSE,
             Err(error) => {
                 tracing::warn!(queue = queue.name(), pause_seconds = pause.as_secs(), %error, "answers cannot be received, trying again");
@@ -40,22 +42,24 @@ async fn poll(queue: &Queue, registry: &Registry) {
     }
 }
 
-async fn receive(queue: &Queue, registry: &Registry) -> Result<(), AwsError> {
+async fn receive(queue: &Queue, registry: &Registry, events: &Hub) -> Result<(), AwsError> {
     let messages = queue.receive().await?;
     if messages.is_empty() {
         return Ok(());
     }
     for message in &messages {
-        deliver(message, registry);
+        deliver(message, registry, events);
     }
     queue.delete(messages).await
 }
 
 /// A message that is no result is logged and, like all others, deleted: it would come back for ever.
-fn deliver(message: &Message, registry: &Registry) {
+fn deliver(message: &Message, registry: &Registry, events: &Hub) {
     match serde_json::from_str::<JobResult>(message.body().unwrap_or_default()) {
         Ok(result) => {
             let id = result.id;
+            // Also for those who wait no longer: a page may show it.
+            events.finished(id, &answer::finished(&result));
             let awaited = registry.deliver(result);
             tracing::debug!(job = %id, awaited, "a result was announced");
         }

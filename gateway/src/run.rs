@@ -17,7 +17,7 @@ use crate::jobs::{self, SendLoop};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::wake::Wake;
-use crate::{http, replies};
+use crate::{fleet, http, replies};
 
 /// What answers may still need to leave once all that waited were told to.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -126,6 +126,8 @@ impl Gateway {
     /// Uploads may wait a while longer, are then told where their result will be, and only then the rest stops.
     async fn drain(mut self) -> Result<(), RunError> {
         self.readiness.set(false);
+        // They never end by themselves, and their clients find another replica.
+        self.core.events.close();
         let patience = self.core.settings.drain_timeout();
         tracing::info!(pending = self.core.metrics.pending.get(), patience_seconds = patience.as_secs(), "draining");
         if finished(patience, self.server.join_next()).await.is_none() {
@@ -173,8 +175,9 @@ impl Parts {
         let (readiness, shutdown, until, queues) = (readiness.clone(), shutdown.clone(), stop.clone(), [requests, replies.clone()]);
         spawn(tasks, "the sender of jobs", send_loop.run(stop.clone()));
         spawn(tasks, "the wake of the operator", wake.run(stop.clone()));
-        let (reached, registry) = (CancellationToken::new(), core.registry.clone());
-        let receiver = replies::run(replies, registry, stop.clone());
+        spawn(tasks, "the watch of the fleet", fleet::tell(Arc::clone(&core), stop.clone()));
+        let reached = CancellationToken::new();
+        let receiver = replies::run(replies, core.registry.clone(), core.events.clone(), stop.clone());
         spawn(tasks, "the receiver of answers", after(reached.clone(), stop.clone(), receiver));
         spawn(tasks, "the check of readiness", async move {
             tokio::select! {

@@ -54,6 +54,9 @@ pub struct Settings {
     /// Most bytes of images held in memory on their way to S3; more than that waits in the network.
     #[arg(long, env = "CLASSIFIERFLEET_MAX_BUFFERED_BYTES", default_value_t = 268_435_456, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_buffered_bytes: u64,
+    /// Most clients that may listen to events at once; further ones are told to come back (503).
+    #[arg(long, env = "CLASSIFIERFLEET_MAX_EVENT_STREAMS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_event_streams: u32,
     /// How long an upload may take from its first byte to its answer, in seconds; then 504, and the result can be fetched later.
     #[arg(long, env = "CLASSIFIERFLEET_REQUEST_TIMEOUT_SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..))]
     pub request_timeout_seconds: u64,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 use wire::{Job, JobResult, ObjectKeys, Outcome};
 
+use crate::answer;
 use crate::aws::Bucket;
 use crate::core::{Core, Slot};
 use crate::digest::Digest;
@@ -150,6 +151,7 @@ async fn try_submit(core: &Core, file: File, origin: &Origin, place: usize) -> R
         image,
     };
     queue(core, &job, origin).await?;
+    core.events.accepted(&answer::pending(id, &job.name));
     tracing::debug!(job = %id, name = job.name, "an image was accepted");
     Ok(ticket)
 }
@@ -234,6 +236,7 @@ async fn awaited(core: &Core, mut ticket: Ticket, name: &str, origin: &Origin) -
         () = core.leaving.cancelled() => return Err(Refusal::Leaving { id, name }),
     };
     let result = result.ok_or(Refusal::Late { id, name, seconds: timeout.as_secs() })?;
+    core.events.finished(id, &answer::finished(&result));
     core.cache.learn(ticket.digest, &result, std::time::Instant::now());
     match &result.outcome {
         Outcome::Classified { .. } => Ok(result),

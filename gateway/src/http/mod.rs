@@ -1,7 +1,9 @@
 //! HTTP: requests taken apart, answers put together. Knows nothing of how an image is stored, queued or waited for.
 
+mod assets;
 mod body;
 mod disposition;
+mod events;
 mod images;
 mod multipart;
 mod problem;
@@ -22,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use warp::http::{HeaderMap, Method, Response};
 use warp::path::FullPath;
+use warp::ws::Ws;
 use warp::{Filter, Reply};
 
 use self::body::Body;
@@ -29,6 +32,7 @@ use self::response::Received;
 use self::route::{Route, route};
 use crate::answer;
 use crate::core::Core;
+use crate::fleet;
 use crate::idempotency::Key;
 use crate::lookup::{Known, look_up};
 use crate::refusal::Refusal;
@@ -44,11 +48,21 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 pub(crate) fn serve(core: Arc<Core>, listener: TcpListener, shutdown: CancellationToken) -> impl Future<Output = ()> {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let request = warp::method().and(warp::path::full()).and(query).and(warp::header::headers_cloned()).and(warp::body::stream());
-    let answers = request.then(move |method, path, query, headers, body| answer(Arc::clone(&core), method, path, query, headers, body));
+    let request = request.and(warp::ws().map(Some).or(warp::any().map(|| None)).unify());
+    let answers = request
+        .then(move |method, path, query, headers, body, socket| answer(Arc::clone(&core), method, path, query, headers, body, socket));
     warp::serve(answers).incoming(listener).graceful(shutdown.cancelled_owned()).run()
 }
 
-async fn answer<S, B>(core: Arc<Core>, method: Method, path: FullPath, query: String, headers: HeaderMap, body: S) -> warp::reply::Response
+async fn answer<S, B>(
+    core: Arc<Core>,
+    method: Method,
+    path: FullPath,
+    query: String,
+    headers: HeaderMap,
+    body: S,
+    socket: Option<Ws>,
+) -> warp::reply::Response
 where
     S: Stream<Item = Result<B, warp::Error>> + Send + 'static,
     B: Buf,
@@ -62,6 +76,9 @@ where
         Route::List => images::list(&core, &query).await.map(Reply::into_response),
         Route::Content(id) => images::content(&core, id).await,
         Route::Delete(id) => images::delete(&core, id).await.map(Reply::into_response),
+        Route::Events => events::response(&core, &headers, &query, socket),
+        Route::Fleet => Ok(response::json(&fleet::view(&core).await).into_response()),
+        Route::Asset(asset) => Ok(asset.response(&headers).into_response()),
         Route::NoSuchPath => Err(Refusal::NoSuchPath { path: path.to_owned() }),
         Route::MethodNotAllowed(allow) => Err(Refusal::MethodNotAllowed { method: method.to_string(), allow }),
     };

@@ -2,6 +2,8 @@
 
 use warp::http::Method;
 
+use super::assets::Asset;
+
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
@@ -9,6 +11,12 @@ pub(crate) enum Route<'a> {
     Upload,
     /// Accept and answer with ids.
     Submit,
+    /// What happens, as it happens.
+    Events,
+    /// Queue and workers.
+    Fleet,
+    /// A file of the program.
+    Asset(Asset),
     /// What became of this id.
     Image(&'a str),
     /// What became of many.
@@ -22,17 +30,25 @@ pub(crate) enum Route<'a> {
     MethodNotAllowed(&'static str),
 }
 
-/// Existing clients post to whatever path they were made for, so that every path outside the API takes uploads.
+/// Existing clients post to whatever path they were made for, so that every path outside the API takes uploads, but the page's files.
 pub(crate) fn route<'a>(method: &Method, path: &'a str) -> Route<'a> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match (path.strip_prefix("/v1/"), method) {
         (Some("images"), &Method::POST) => Route::Submit,
         (Some("images"), _) if reads => Route::List,
         (Some("images"), _) => Route::MethodNotAllowed("GET, HEAD, POST"),
+        (Some("events"), _) if reads => Route::Events,
+        (Some("fleet"), _) if reads => Route::Fleet,
+        (Some("events" | "fleet"), _) => Route::MethodNotAllowed("GET, HEAD"),
         (Some(rest), _) => rest.strip_prefix("images/").map_or(Route::NoSuchPath, |image| of_image(method, image)),
-        (None, &Method::POST) => Route::Upload,
-        (None, _) if reads && !matches!(path, "/" | "/upload") => Route::NoSuchPath,
-        (None, _) => Route::MethodNotAllowed("POST"),
+        (None, &Method::POST) if !Asset::at(path).is_some_and(Asset::is_file) => Route::Upload,
+        (None, _) => match Asset::at(path) {
+            Some(asset) if reads => Route::Asset(asset),
+            Some(asset) if asset.is_file() => Route::MethodNotAllowed("GET, HEAD"),
+            Some(_) => Route::MethodNotAllowed("GET, HEAD, POST"),
+            None if reads && path != "/upload" => Route::NoSuchPath,
+            None => Route::MethodNotAllowed("POST"),
+        },
     }
 }
 
@@ -78,7 +94,15 @@ mod tests {
             (Method::GET, "/v1/images//content", Route::NoSuchPath),
             (Method::GET, "/v1/images/7/content/8", Route::NoSuchPath),
             (Method::GET, "/upload", Route::MethodNotAllowed("POST")),
-            (Method::GET, "/", Route::MethodNotAllowed("POST")),
+            (Method::GET, "/", Route::Asset(Asset::Page)),
+            (Method::HEAD, "/app.js", Route::Asset(Asset::Script)),
+            (Method::GET, "/style.css", Route::Asset(Asset::Style)),
+            (Method::GET, "/openapi.json", Route::Asset(Asset::OpenApi)),
+            (Method::POST, "/app.js", Route::MethodNotAllowed("GET, HEAD")),
+            (Method::PUT, "/", Route::MethodNotAllowed("GET, HEAD, POST")),
+            (Method::GET, "/v1/events", Route::Events),
+            (Method::GET, "/v1/fleet", Route::Fleet),
+            (Method::POST, "/v1/fleet", Route::MethodNotAllowed("GET, HEAD")),
             (Method::GET, "/nothing", Route::NoSuchPath),
             (Method::PUT, "/nothing", Route::MethodNotAllowed("POST")),
         ];

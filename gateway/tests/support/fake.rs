@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +33,10 @@ pub struct Fake {
     pub refuses: AtomicBool,
     /// While true, S3 does not answer puts.
     pub holds_puts: watch::Sender<bool>,
+    /// The fleet that the API server has; null when it has none.
+    pub fleet: Mutex<Value>,
+    /// How often it was read.
+    pub fleet_reads: AtomicU32,
     /// Puts that S3 has answered.
     pub stored: Mutex<u32>,
 }
@@ -46,6 +50,8 @@ impl Fake {
             patches: Mutex::default(),
             refuses: AtomicBool::new(false),
             holds_puts: watch::Sender::new(false),
+            fleet: Mutex::default(),
+            fleet_reads: AtomicU32::default(),
             stored: Mutex::default(),
         });
         let served = Arc::clone(&fake);
@@ -94,6 +100,16 @@ impl Fake {
                 response(200, String::new())
             }
             (&Method::HEAD, _) => response(200, String::new()),
+            (&Method::GET, "/apis/classifierfleet.dev/v1alpha1/namespaces/default/classifierfleets/imagenet") => {
+                self.fleet_reads.fetch_add(1, Ordering::Relaxed);
+                match self.fleet.lock().unwrap().clone() {
+                    Value::Null => {
+                        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound", "message": "there is none"});
+                        response(404, status.to_string())
+                    }
+                    fleet => response(200, fleet.to_string()),
+                }
+            }
             _ => response(404, "<Error><Code>NoSuchKey</Code><Message>there is none</Message></Error>".to_owned()),
         }
     }

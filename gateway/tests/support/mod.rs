@@ -1,7 +1,8 @@
 //! A gateway in this process, with or without AWS behind it, and clients to ask it.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod fake;
+pub mod process;
 pub mod stack;
 
 use std::net::SocketAddr;
@@ -40,6 +41,7 @@ pub fn settings() -> Settings {
         max_files: 300,
         max_pending: 1000,
         max_buffered_bytes: 64 << 20,
+        max_event_streams: 256,
         request_timeout_seconds: 120,
         drain_timeout_seconds: 20,
         cache_entries: 0,
@@ -118,6 +120,17 @@ impl Running {
         self.shutdown.cancel();
         self.ended.await.unwrap().unwrap();
     }
+}
+
+/// Asks again until it holds.
+pub async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    for _ in 0..1200 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{what} never came");
 }
 
 /// A client of its own, so that its connection is a new one.
