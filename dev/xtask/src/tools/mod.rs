@@ -1,6 +1,7 @@
 //! What the local stack and the tests need and cargo does not bring: Kubernetes, Python tools, the model, the photos.
 //! Each is made once, into a folder named by a hash of what it is made from.
 
+mod browser;
 pub(crate) mod cross;
 pub(crate) mod fuzzer;
 mod keyed;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+pub use self::browser::Browser;
 use crate::paths::Paths;
 use crate::progress::Progress;
 
@@ -23,6 +25,14 @@ use crate::progress::Progress;
 /// When it cannot be made: what failed, and where its log is.
 pub async fn python(paths: &Paths, progress: Progress) -> Result<PathBuf> {
     python::ensure(paths, progress).await
+}
+
+/// Chromium and what drives it, for what only a browser can show.
+///
+/// # Errors
+/// When one of them cannot be had: what to install.
+pub async fn browser(paths: &Paths, progress: Progress) -> Result<Browser> {
+    browser::ensure(paths, progress).await
 }
 
 /// ONNX Runtime's library in the virtual environment, for the worker's engine onnxruntime.
