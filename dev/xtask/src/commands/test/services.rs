@@ -1,4 +1,5 @@
-//! The stand-ins for AWS that tests speak to: MiniStack for SQS and S3, moto as the second opinion on EC2.
+//! The stand-ins for AWS that tests speak to: MiniStack for SQS and S3, moto as the second opinion on EC2; and where the virtual
+//! environment is whose programs tests run.
 
 use anyhow::Result;
 
@@ -14,5 +15,6 @@ pub(super) async fn start(supervisor: &Supervisor, paths: &Paths, tools: &Tools)
     let (ministack, moto) = tokio::try_join!(start_ministack(&launcher), start_moto(&launcher))?;
     let endpoints = [("AWS_ENDPOINT_URL_SQS", &ministack), ("AWS_ENDPOINT_URL_S3", &ministack), ("CLASSIFIERFLEET_MOTO_URL", &moto)];
     let endpoints = endpoints.map(|(name, value)| (name.to_owned(), value.clone()));
-    Ok(CREDENTIALS.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().chain(endpoints).collect())
+    let python = ("CLASSIFIERFLEET_TEST_PYTHON".to_owned(), tools.python.display().to_string());
+    Ok(CREDENTIALS.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().chain(endpoints).chain([python]).collect())
 }
