@@ -7,7 +7,9 @@ use crate::instruction_set::InstructionSet;
 use crate::memory::Aligned;
 
 /// Vectors of a panel, at most: as many as leave registers for a tile of several rows.
-const WIDEST: usize = 3;
+const fn widest(lanes: usize) -> usize {
+    if lanes == InstructionSet::Avx512.lanes() { 4 } else { 3 }
+}
 
 /// What is done to each number at the end of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,7 +25,7 @@ pub(crate) enum Activation {
 pub(crate) struct Panel {
     /// Its first column.
     pub(crate) first: usize,
-    /// Its width in vectors, 1 to 3.
+    /// Its width in vectors, 1 to 4.
     pub(crate) vectors: usize,
     lanes: usize,
 }
@@ -37,7 +39,7 @@ impl Panel {
     /// Splits `columns` into panels whose widths differ by one vector at most: a narrow panel would wait for its loads.
     pub(crate) fn split(columns: usize, lanes: usize) -> Vec<Self> {
         let vectors = columns.div_ceil(lanes);
-        let count = vectors.div_ceil(WIDEST);
+        let count = vectors.div_ceil(widest(lanes));
         let mut done = 0;
         let next = |index: usize| {
             let (first, width) = (done, (vectors - done).div_ceil(count - index));
@@ -119,11 +121,14 @@ mod tests {
 
     #[test]
     fn panels_are_nearly_equally_wide() {
-        let widths = |columns| Panel::split(columns, 16).iter().map(|panel| panel.vectors).collect::<Vec<_>>();
+        let panels = |columns, lanes| Panel::split(columns, lanes).iter().map(|panel| panel.vectors).collect::<Vec<_>>();
+        let widths = |columns| panels(columns, 16);
         assert_eq!(widths(16), [1]);
-        assert_eq!(widths(49), [2, 2]);
-        assert_eq!(widths(112), [3, 2, 2]);
+        assert_eq!(widths(49), [4]);
+        assert_eq!(widths(80), [3, 2]);
+        assert_eq!(widths(112), [4, 3]);
         assert_eq!(widths(0), [] as [usize; 0]);
+        assert_eq!(panels(64, 8), [3, 3, 2]);
     }
 
     #[test]

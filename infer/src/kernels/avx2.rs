@@ -23,7 +23,7 @@ impl Avx2 {
 impl Simd for Avx2 {
     type V = __m256;
     const LANES: usize = 8;
-    const ROWS: [usize; 2] = [4, 6];
+    const ROWS: [usize; 4] = [6, 6, 4, 3];
 
     intrinsics! {
         load(from: *const f32) -> __m256 = _mm256_loadu_ps(from);

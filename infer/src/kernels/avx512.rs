@@ -19,7 +19,7 @@ fn lanes(count: usize) -> __mmask16 {
 impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
-    const ROWS: [usize; 2] = [8, 8];
+    const ROWS: [usize; 4] = [8, 8, 8, 6];
 
     intrinsics! {
         load(from: *const f32) -> __m512 = _mm512_loadu_ps(from);

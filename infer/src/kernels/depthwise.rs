@@ -109,7 +109,8 @@ unsafe fn panel<S: Simd, const K: usize, const T: usize>(job: &Depthwise<'_>, ou
         match job.panel.vectors {
             1 => rows::<S, K, T, 1>(job, output),
             2 => rows::<S, K, T, 2>(job, output),
-            _ => rows::<S, K, T, 3>(job, output),
+            3 => rows::<S, K, T, 3>(job, output),
+            _ => rows::<S, K, T, 4>(job, output),
         }
     }
 }

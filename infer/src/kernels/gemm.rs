@@ -22,6 +22,17 @@ impl Grid {
     }
 }
 
+/// What is added to the sums.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Residual<'a> {
+    /// Nothing.
+    None,
+    /// These numbers, which lie as the results do.
+    Of(&'a [f32]),
+    /// What lies in the output, where the results go.
+    Output,
+}
+
 /// For each pixel: activation(patch · weights + bias + residual). The patch is one or several runs of numbers.
 #[derive(Debug)]
 pub(crate) struct Gemm<'a> {
@@ -41,8 +52,8 @@ pub(crate) struct Gemm<'a> {
     pub(crate) run: usize,
     /// Where the result of each pixel begins in the output.
     pub(crate) results: Grid,
-    /// Added before the activation; lies as the results do.
-    pub(crate) residual: Option<&'a [f32]>,
+    /// Added before the activation.
+    pub(crate) residual: Residual<'a>,
     /// Weights that are multiplied with next, to be asked for in time.
     pub(crate) upcoming: Option<&'a [f32]>,
 }
@@ -64,7 +75,7 @@ impl Gemm<'_> {
         let width: usize = panels.iter().map(|panel| weights.valid(*panel)).sum();
         let end = results.at(rows - 1, columns - 1).saturating_add(width);
         assert!(end <= output, "results reach beyond the output");
-        assert!(residual.is_none_or(|residual| end <= residual.len()), "results reach beyond the residual");
+        assert!(!matches!(residual, Residual::Of(numbers) if end > numbers.len()), "results reach beyond the residual");
     }
 }
 
@@ -100,7 +111,8 @@ unsafe fn panels<S: Simd>(job: &Gemm<'_>, block: Range<usize>, output: *mut f32)
             match panel.vectors {
                 1 => pixels::<S, 1>(job, *panel, upcoming, block.clone(), output.add(from), from),
                 2 => pixels::<S, 2>(job, *panel, upcoming, block.clone(), output.add(from), from),
-                _ => pixels::<S, 3>(job, *panel, upcoming, block.clone(), output.add(from), from),
+                3 => pixels::<S, 3>(job, *panel, upcoming, block.clone(), output.add(from), from),
+                _ => pixels::<S, 4>(job, *panel, upcoming, block.clone(), output.add(from), from),
             }
         }
     }
@@ -121,7 +133,7 @@ unsafe fn pixels<S: Simd, const V: usize>(
 ) {
     let columns = job.size[1];
     let weights = job.weights.weights(panel);
-    let tiles = block.len().div_ceil(S::ROWS[usize::from(V < 3)]);
+    let tiles = block.len().div_ceil(S::ROWS[V - 1]);
     let (mut left, mut row, mut column) = (block.len(), block.start / columns, block.start % columns);
     for index in 0..tiles {
         let height = left.div_ceil(tiles - index);
@@ -186,9 +198,11 @@ impl Tile<'_> {
         unsafe {
             self.from[place] = self.job.input.as_ptr().add(patch);
             self.to[place] = output.add(result);
-            if let Some(residual) = self.job.residual {
-                self.residual[place] = residual.as_ptr().add(result + from);
-            }
+            self.residual[place] = match self.job.residual {
+                Residual::None => std::ptr::null(),
+                Residual::Of(numbers) => numbers.as_ptr().add(result + from),
+                Residual::Output => self.to[place],
+            };
         }
     }
 
@@ -202,11 +216,11 @@ impl Tile<'_> {
                 1 => self.run::<S, 1, V>(),
                 2 => self.run::<S, 2, V>(),
                 3 => self.run::<S, 3, V>(),
-                4 => self.run::<S, 4, V>(),
-                5 if S::ROWS[usize::from(V < 3)] >= 5 => self.run::<S, 5, V>(),
-                6 if S::ROWS[usize::from(V < 3)] >= 6 => self.run::<S, 6, V>(),
-                7 if S::ROWS[usize::from(V < 3)] >= 7 => self.run::<S, 7, V>(),
-                _ if S::ROWS[usize::from(V < 3)] >= 8 => self.run::<S, 8, V>(),
+                4 if S::ROWS[V - 1] >= 4 => self.run::<S, 4, V>(),
+                5 if S::ROWS[V - 1] >= 5 => self.run::<S, 5, V>(),
+                6 if S::ROWS[V - 1] >= 6 => self.run::<S, 6, V>(),
+                7 if S::ROWS[V - 1] >= 7 => self.run::<S, 7, V>(),
+                _ if S::ROWS[V - 1] >= 8 => self.run::<S, 8, V>(),
                 _ => {}
             }
         }
@@ -219,6 +233,13 @@ impl Tile<'_> {
         // SAFETY: a panel has a row of V vectors for each number of a patch, a bias for each column, and the pixels lie
         // within their slices.
         unsafe {
+            if matches!(self.job.residual, Residual::Output) {
+                for row in 0..R {
+                    for vector in 0..V {
+                        S::prefetch(self.to[row].wrapping_add(vector * S::LANES));
+                    }
+                }
+            }
             let mut sums = [[S::splat(0.0); V]; R];
             for vector in 0..V {
                 let bias = S::load(self.bias.add(vector * S::LANES));
@@ -262,7 +283,7 @@ impl Tile<'_> {
         let rest = self.valid.saturating_sub((V - 1) * S::LANES);
         // SAFETY: only valid columns are read and written.
         unsafe {
-            if self.job.residual.is_some() {
+            if !matches!(self.job.residual, Residual::None) {
                 for row in 0..R {
                     for vector in 0..V {
                         let from = self.residual[row].wrapping_add(vector * S::LANES);

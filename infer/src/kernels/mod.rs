@@ -12,7 +12,7 @@ mod pool;
 mod winograd;
 
 pub(crate) use depthwise::{Depthwise, Taps};
-pub(crate) use gemm::{Gemm, Grid};
+pub(crate) use gemm::{Gemm, Grid, Residual};
 pub(crate) use pool::{PoolKind, Pooling};
 pub(crate) use winograd::{Backward, Forward, POINTS};
 
@@ -28,8 +28,8 @@ trait Simd: Copy {
     type V: Copy;
     /// Numbers in a vector.
     const LANES: usize;
-    /// Rows of a tile that is three vectors wide, and of a narrower one: sums, weights and one number fit the registers.
-    const ROWS: [usize; 2];
+    /// Rows of a tile that is one, two, three or four vectors wide: sums, weights and one number fit the registers.
+    const ROWS: [usize; 4];
 
     /// Reads `LANES` numbers.
     unsafe fn load(from: *const f32) -> Self::V;

@@ -34,8 +34,8 @@ pub(crate) struct Backward<'a> {
     pub(crate) depth: usize,
     /// For each channel.
     pub(crate) bias: &'a [f32],
-    /// Added before the activation; lies as the output does.
-    pub(crate) residual: Option<&'a [f32]>,
+    /// Whether what lies in the output is added before the activation.
+    pub(crate) is_residual: bool,
     /// At the end.
     pub(crate) activation: Activation,
 }
@@ -60,12 +60,11 @@ impl Backward<'_> {
     /// # Panics
     /// When something does not.
     pub(super) fn check(&self, output: usize) {
-        let Self { products, tiles, size, depth, bias, residual, .. } = self;
+        let Self { products, tiles, size, depth, bias, .. } = self;
         assert!((0..2).all(|axis| size[axis] <= tiles[axis] * 2), "there are too few tiles");
         assert!(POINTS.saturating_mul(tiles[0] * tiles[1]).saturating_mul(*depth) <= products.len(), "tiles reach beyond the products");
         let written = (size[0] * size[1]).saturating_mul(*depth);
         assert!(written <= output && *depth <= bias.len(), "results reach beyond the output or the bias");
-        assert!(residual.is_none_or(|residual| written <= residual.len()), "results reach beyond the residual");
     }
 }
 
@@ -167,13 +166,13 @@ unsafe fn backward_tile<S: Simd>(job: &Backward<'_>, [down, right]: [usize; 2], 
                     continue;
                 }
                 let place = (row * job.size[1] + column) * job.depth + channel;
-                if let Some(residual) = job.residual {
-                    sum = S::add(sum, load(residual.as_ptr().add(place)));
+                let to = output.add(place);
+                if job.is_residual {
+                    sum = S::add(sum, load(to));
                 }
                 if let Activation::Clip(low, high) = job.activation {
                     sum = S::min(S::splat(high), S::max(S::splat(low), sum));
                 }
-                let to = output.add(place);
                 if rest >= S::LANES { S::store(to, sum) } else { S::store_some(to, sum, rest) }
             }
         }

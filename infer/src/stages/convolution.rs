@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Stage;
 use crate::instruction_set::InstructionSet;
-use crate::kernels::{Gemm, Grid, gemm};
+use crate::kernels::{Gemm, Grid, Residual, gemm};
 use crate::memory::{Aligned, Scratch};
 use crate::pack::{Activation, Packed};
 use crate::window::Window;
@@ -39,7 +39,7 @@ pub(crate) struct Convolution {
     size: [usize; 2],
     depth: usize,
     channels: Channels,
-    has_residual: bool,
+    is_added: bool,
     weights: Packed,
     /// Where each run of a patch begins in the padded input; see [`Gemm`].
     runs: Vec<usize>,
@@ -55,8 +55,8 @@ pub(super) struct Part<'a> {
     pub(super) panels: Range<usize>,
     /// Where the result of each pixel goes, from the first on.
     pub(super) results: Grid,
-    /// Added before the activation; lies as the results do.
-    pub(super) residual: Option<&'a [f32]>,
+    /// Added before the activation.
+    pub(super) residual: Residual<'a>,
     /// Weights that are needed next.
     pub(super) upcoming: Option<&'a [f32]>,
 }
@@ -70,7 +70,7 @@ impl Convolution {
         kernels: &Kernels<'_>,
         columns: usize,
         channels: Channels,
-        has_residual: bool,
+        is_added: bool,
     ) -> Option<Self> {
         let Kernels { weights, bias, depth, activation } = *kernels;
         let ([high, wide], [height, width]) = (window.sides, window.padded());
@@ -86,7 +86,7 @@ impl Convolution {
             Channels::Last => weights[column * rows + row % depth * high * wide + row / depth],
         };
         let weights = Packed::new(set, (rows, columns), weight, bias, activation);
-        Some(Self { set, window, size: window.output()?, depth, channels, has_residual, weights, runs, run })
+        Some(Self { set, window, size: window.output()?, depth, channels, is_added, weights, runs, run })
     }
 
     /// Its weights.
@@ -140,12 +140,12 @@ impl Stage for Convolution {
         "Convolution"
     }
 
-    fn inputs(&self) -> Vec<usize> {
-        let mut inputs = vec![self.window.pixels() * self.depth];
-        if self.has_residual {
-            inputs.push(self.output().iter().product());
-        }
-        inputs
+    fn input(&self) -> usize {
+        self.window.pixels() * self.depth
+    }
+
+    fn is_added(&self) -> bool {
+        self.is_added
     }
 
     fn output(&self) -> Vec<usize> {
@@ -153,15 +153,19 @@ impl Stage for Convolution {
         vec![rows, columns, self.weights.columns]
     }
 
-    fn run(&self, inputs: &[&[f32]], output: &mut [f32], scratch: &mut Scratch) {
+    fn products(&self) -> usize {
+        self.size[0] * self.size[1] * self.weights.rows * self.weights.columns
+    }
+
+    fn run(&self, input: &[f32], output: &mut [f32], scratch: &mut Scratch) {
         let depth = self.weights.columns;
         let part = Part {
             rows: 0..self.size[0],
             panels: 0..self.weights.panels().len(),
             results: Grid { row: self.size[1] * depth, pixel: depth },
-            residual: inputs.get(1).copied(),
+            residual: if self.is_added { Residual::Output } else { Residual::None },
             upcoming: None,
         };
-        self.part(part, self.pad(inputs[0], &mut scratch.padded), output);
+        self.part(part, self.pad(input, &mut scratch.padded), output);
     }
 }

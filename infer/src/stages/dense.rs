@@ -2,7 +2,7 @@
 
 use super::Stage;
 use crate::instruction_set::InstructionSet;
-use crate::kernels::{Gemm, Grid, gemm};
+use crate::kernels::{Gemm, Grid, Residual, gemm};
 use crate::memory::Scratch;
 use crate::pack::{Activation, Packed};
 
@@ -25,25 +25,29 @@ impl Stage for Dense {
         "Dense"
     }
 
-    fn inputs(&self) -> Vec<usize> {
-        vec![self.weights.rows]
+    fn input(&self) -> usize {
+        self.weights.rows
     }
 
     fn output(&self) -> Vec<usize> {
         vec![self.weights.columns]
     }
 
-    fn run(&self, inputs: &[&[f32]], output: &mut [f32], _: &mut Scratch) {
+    fn products(&self) -> usize {
+        self.weights.rows * self.weights.columns
+    }
+
+    fn run(&self, input: &[f32], output: &mut [f32], _: &mut Scratch) {
         let job = Gemm {
             weights: &self.weights,
             panels: 0..self.weights.panels().len(),
             size: [1, 1],
-            input: inputs[0],
+            input,
             patches: Grid { row: 0, pixel: 0 },
             runs: &[0],
             run: self.weights.rows,
             results: Grid { row: 0, pixel: 0 },
-            residual: None,
+            residual: Residual::None,
             upcoming: None,
         };
         gemm(self.set, &job, output);

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::Stage;
 use super::convolution::{Convolution, Part};
 use crate::instruction_set::InstructionSet;
-use crate::kernels::{Depthwise, Gemm, Grid, Taps, depthwise, gemm};
+use crate::kernels::{Depthwise, Gemm, Grid, Residual, Taps, depthwise, gemm};
 use crate::memory::Scratch;
 use crate::pack::{Packed, Panel};
 use crate::window::Window;
@@ -118,7 +118,7 @@ impl InvertedResidual {
                 rows,
                 panels: index..index + 1,
                 results: Grid { row: line * panel.width(), pixel: panel.width() },
-                residual: None,
+                residual: Residual::None,
                 upcoming: next.or_else(|| project.panels().first().map(|first| project.weights(*first))),
             };
             return expand.part(part, input, output);
@@ -160,7 +160,7 @@ impl InvertedResidual {
             runs: &[0],
             run: channels,
             results: Grid { row: 0, pixel: project.columns },
-            residual: is_residual.then(|| &input[from..]),
+            residual: if *is_residual { Residual::Of(&input[from..]) } else { Residual::None },
             upcoming: None,
         };
         gemm(self.set, &job, &mut output[from..]);
@@ -172,10 +172,10 @@ impl Stage for InvertedResidual {
         "InvertedResidual"
     }
 
-    fn inputs(&self) -> Vec<usize> {
+    fn input(&self) -> usize {
         match &self.parts.expand {
-            Some(expand) => expand.inputs(),
-            None => vec![self.parts.window.pixels() * self.parts.depth],
+            Some(expand) => expand.input(),
+            None => self.parts.window.pixels() * self.parts.depth,
         }
     }
 
@@ -184,21 +184,27 @@ impl Stage for InvertedResidual {
         vec![rows, columns, self.parts.project.columns]
     }
 
-    fn run(&self, inputs: &[&[f32]], output: &mut [f32], scratch: &mut Scratch) {
+    fn products(&self) -> usize {
+        let Parts { expand, taps, project, .. } = &self.parts;
+        let pixel = taps.side * taps.side * taps.channels() + project.rows * project.columns;
+        expand.as_ref().map_or(0, Stage::products) + self.size[0] * self.size[1] * pixel
+    }
+
+    fn run(&self, input: &[f32], output: &mut [f32], scratch: &mut Scratch) {
         let channels = self.parts.taps.channels();
         let area = self.needs(self.band) * self.parts.window.padded()[1];
         scratch.wide.grow(area * channels);
         scratch.deep.grow(self.band * self.size[1] * channels);
         let Scratch { padded, wide, deep } = scratch;
         let (wide, deep) = (wide.as_mut_slice(), deep.as_mut_slice());
-        let input = self.parts.expand.as_ref().map_or(inputs[0], |expand| expand.pad(inputs[0], padded));
+        let padded = self.parts.expand.as_ref().map_or(input, |expand| expand.pad(input, padded));
         for band in self.bands() {
             for (index, panel) in self.panels.iter().enumerate() {
                 let place = &mut wide[panel.first * area..(panel.first + panel.width()) * area];
-                self.widen(band, index, input, place);
+                self.widen(band, index, padded, place);
                 self.deepen(band, *panel, place, deep);
             }
-            self.project(band, deep, inputs[0], output);
+            self.project(band, deep, input, output);
         }
     }
 }

@@ -15,20 +15,31 @@ pub(crate) use winograd::Winograd;
 
 use crate::memory::Scratch;
 
-/// One step from feature maps to a feature map.
+/// One step from a feature map to another.
 pub(crate) trait Stage: std::fmt::Debug + Send + Sync {
     /// What a profile calls it.
     fn name(&self) -> &'static str;
 
-    /// Numbers in each of its inputs.
-    fn inputs(&self) -> Vec<usize>;
+    /// Numbers in its input.
+    fn input(&self) -> usize;
 
     /// Shape of its output.
     fn output(&self) -> Vec<usize>;
 
-    /// Computes the output. Lengths are as [`Stage::inputs`] and [`Stage::output`] say; the output holds anything.
+    /// Whether it adds to what its output holds.
+    fn is_added(&self) -> bool {
+        false
+    }
+
+    /// Products that are summed up, as its definition has them: a profile compares stages by their rate.
+    fn products(&self) -> usize {
+        0
+    }
+
+    /// Computes the output. Lengths are as [`Stage::input`] and [`Stage::output`] say; what the output holds is overwritten,
+    /// unless it is added to.
     ///
     /// # Panics
     /// When lengths are others.
-    fn run(&self, inputs: &[&[f32]], output: &mut [f32], scratch: &mut Scratch);
+    fn run(&self, input: &[f32], output: &mut [f32], scratch: &mut Scratch);
 }

@@ -36,8 +36,8 @@ impl Stage for Pool {
         }
     }
 
-    fn inputs(&self) -> Vec<usize> {
-        vec![self.window.pixels() * self.depth]
+    fn input(&self) -> usize {
+        self.window.pixels() * self.depth
     }
 
     fn output(&self) -> Vec<usize> {
@@ -45,8 +45,8 @@ impl Stage for Pool {
         vec![rows, columns, self.depth]
     }
 
-    fn run(&self, inputs: &[&[f32]], output: &mut [f32], _: &mut Scratch) {
+    fn run(&self, input: &[f32], output: &mut [f32], _: &mut Scratch) {
         let Self { set, kind, window, size, depth } = *self;
-        pool(set, &Pooling { kind, window, size, depth, input: inputs[0] }, output);
+        pool(set, &Pooling { kind, window, size, depth, input }, output);
     }
 }

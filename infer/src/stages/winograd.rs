@@ -4,7 +4,7 @@
 use super::Stage;
 use super::convolution::Kernels;
 use crate::instruction_set::InstructionSet;
-use crate::kernels::{Backward, Forward, Gemm, Grid, POINTS, gemm, winograd_backward, winograd_forward};
+use crate::kernels::{Backward, Forward, Gemm, Grid, POINTS, Residual, gemm, winograd_backward, winograd_forward};
 use crate::memory::{Aligned, Scratch};
 use crate::pack::{Activation, Packed};
 use crate::window::Window;
@@ -28,12 +28,12 @@ pub(crate) struct Winograd {
     weights: Vec<Packed>,
     bias: Aligned,
     activation: Activation,
-    has_residual: bool,
+    is_added: bool,
 }
 
 impl Winograd {
     /// `None` when the window is another one, or plain summing is quicker.
-    pub(crate) fn new(set: InstructionSet, window: Window, kernels: &Kernels<'_>, has_residual: bool) -> Option<Self> {
+    pub(crate) fn new(set: InstructionSet, window: Window, kernels: &Kernels<'_>, is_added: bool) -> Option<Self> {
         let Kernels { weights, bias, depth, activation } = *kernels;
         let size = window.output()?;
         let is_worth_it = depth >= set.lanes() && depth * bias.len() <= MOST_WEIGHTS && size[0] * size[1] >= LEAST_PIXELS;
@@ -47,7 +47,7 @@ impl Winograd {
         });
         let mut aligned = Aligned::zeros(bias.len());
         aligned.as_mut_slice()[..bias.len()].copy_from_slice(bias);
-        Some(Self { set, window, size, depth, weights: weights.collect(), bias: aligned, activation, has_residual })
+        Some(Self { set, window, size, depth, weights: weights.collect(), bias: aligned, activation, is_added })
     }
 
     /// Channels of the output.
@@ -80,8 +80,8 @@ impl Winograd {
                 runs: &[0],
                 run: self.depth,
                 results: Grid { row: 0, pixel: columns },
-                residual: None,
-                upcoming: None,
+                residual: Residual::None,
+                upcoming: self.weights.get(point + 1).and_then(|next| Some(next.weights(*next.panels().first()?))),
             };
             gemm(self.set, &job, &mut products[point * tiles * columns..]);
         }
@@ -93,12 +93,12 @@ impl Stage for Winograd {
         "Winograd"
     }
 
-    fn inputs(&self) -> Vec<usize> {
-        let mut inputs = vec![self.window.pixels() * self.depth];
-        if self.has_residual {
-            inputs.push(self.output().iter().product());
-        }
-        inputs
+    fn input(&self) -> usize {
+        self.window.pixels() * self.depth
+    }
+
+    fn is_added(&self) -> bool {
+        self.is_added
     }
 
     fn output(&self) -> Vec<usize> {
@@ -106,13 +106,17 @@ impl Stage for Winograd {
         vec![rows, columns, self.columns()]
     }
 
-    fn run(&self, inputs: &[&[f32]], output: &mut [f32], scratch: &mut Scratch) {
+    fn products(&self) -> usize {
+        self.size[0] * self.size[1] * 9 * self.depth * self.columns()
+    }
+
+    fn run(&self, input: &[f32], output: &mut [f32], scratch: &mut Scratch) {
         let Scratch { padded, wide, deep } = scratch;
         let (depth, columns, [rows, width]) = (self.depth, self.columns(), self.size.map(|length| length.div_ceil(2)));
         let band = TILES.div_ceil(width).min(rows);
         wide.grow(POINTS * band * width * depth);
         deep.grow(POINTS * band * width * columns);
-        let (input, line) = self.pad(inputs[0], padded);
+        let (input, line) = self.pad(input, padded);
         for first in (0..rows).step_by(band) {
             let tiles = [band.min(rows - first), width];
             let forward = Forward { input: &input[first * 2 * line * depth..], width: line, tiles, depth };
@@ -125,7 +129,7 @@ impl Stage for Winograd {
                 size: [(tiles[0] * 2).min(self.size[0] - first * 2), self.size[1]],
                 depth: columns,
                 bias: self.bias.as_slice(),
-                residual: inputs.get(1).map(|residual| &residual[from..]),
+                is_residual: self.is_added,
                 activation: self.activation,
             };
             winograd_backward(self.set, &backward, &mut output[from..]);
