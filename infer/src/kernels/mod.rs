@@ -14,7 +14,7 @@ mod winograd;
 pub(crate) use depthwise::{Depthwise, Taps};
 pub(crate) use gemm::{Gemm, Grid, Residual};
 pub(crate) use pool::{PoolKind, Pooling};
-pub(crate) use winograd::{Backward, Forward, POINTS};
+pub(crate) use winograd::{Backward, FAR, Forward, NEAR, TileSize};
 
 use crate::instruction_set::InstructionSet;
 

@@ -1,26 +1,29 @@
-//! A convolution with a window of 3 × 3 that moves by one pixel, as Winograd's F(2×2, 3×3) computes it: with less than half
-//! of the products. It is worth it where its weights, which are 16/9 as many, stay in the cache.
+//! A convolution with a window of 3 × 3 that moves by one pixel, as Winograd's F(2×2, 3×3) or F(4×4, 3×3) computes it: with 4/9 or
+//! 1/4 of the products. It is worth it where its weights, which are 16/9 or 4 times as many, are used often enough.
 
 use super::Stage;
 use super::convolution::Kernels;
 use crate::instruction_set::InstructionSet;
-use crate::kernels::{Backward, Forward, Gemm, Grid, POINTS, Residual, gemm, winograd_backward, winograd_forward};
+use crate::kernels::{Backward, FAR, Forward, Gemm, Grid, NEAR, Residual, TileSize, gemm, winograd_backward, winograd_forward};
 use crate::memory::{Aligned, Scratch};
 use crate::pack::{Activation, Packed};
 use crate::window::Window;
 
-/// Tiles that are worked on at once, about: their inputs and products stay in the second-level cache.
-const TILES: usize = 96;
+/// Points of the tiles that are worked on at once, about: their inputs and products stay in the second-level cache.
+const POINTS: usize = 2048;
 /// Channels of input and output, multiplied, that are too many: the weights would have to be fetched from far.
 const MOST_WEIGHTS: usize = 128 * 128;
-/// Pixels of the output that are too few to be worth a walk through 16 matrices.
-const LEAST_PIXELS: usize = 64;
+/// Tiles of 2 × 2 that are too few to be worth a walk through 16 matrices.
+const LEAST_TWO: usize = 16;
+/// Tiles of 4 × 4 that are too few to be worth a walk through 36 matrices.
+const LEAST_FOUR: usize = 24;
 
 /// A convolution.
 #[derive(Debug)]
 pub(crate) struct Winograd {
     set: InstructionSet,
     window: Window,
+    tile: TileSize,
     /// Rows and columns of the output.
     size: [usize; 2],
     depth: usize,
@@ -36,18 +39,22 @@ impl Winograd {
     pub(crate) fn new(set: InstructionSet, window: Window, kernels: &Kernels<'_>, is_added: bool) -> Option<Self> {
         let Kernels { weights, bias, depth, activation } = *kernels;
         let size = window.output()?;
-        let is_worth_it = depth >= set.lanes() && depth * bias.len() <= MOST_WEIGHTS && size[0] * size[1] >= LEAST_PIXELS;
+        let is_worth_it = depth >= set.lanes() && depth * bias.len() <= MOST_WEIGHTS;
         if window.sides != [3, 3] || window.strides != [1, 1] || !is_worth_it {
             return None;
         }
-        let transformed: Vec<[f32; POINTS]> = weights.chunks_exact(9).map(transform).collect();
-        let weights = (0..POINTS).map(|point| {
+        let tile = [(TileSize::Four, LEAST_FOUR), (TileSize::Two, LEAST_TWO)].into_iter().find_map(|(tile, least)| {
+            let tiles: usize = size.iter().map(|length| length.div_ceil(tile.side())).product();
+            (tiles >= least).then_some(tile)
+        })?;
+        let transformed: Vec<Vec<f32>> = weights.chunks_exact(9).map(|kernel| transform(tile, kernel)).collect();
+        let weights = (0..tile.points()).map(|point| {
             let weight = |row: usize, column: usize| transformed[column * depth + row][point];
             Packed::new(set, (depth, bias.len()), weight, &[], Activation::None)
         });
         let mut aligned = Aligned::zeros(bias.len());
         aligned.as_mut_slice()[..bias.len()].copy_from_slice(bias);
-        Some(Self { set, window, size, depth, weights: weights.collect(), bias: aligned, activation, is_added })
+        Some(Self { set, window, tile, size, depth, weights: weights.collect(), bias: aligned, activation, is_added })
     }
 
     /// Channels of the output.
@@ -59,7 +66,7 @@ impl Winograd {
     fn pad<'a>(&self, input: &'a [f32], memory: &'a mut Aligned) -> (&'a [f32], usize) {
         let mut window = self.window;
         for axis in 0..2 {
-            window.after[axis] += self.size[axis] % 2;
+            window.after[axis] += self.size[axis].next_multiple_of(self.tile.side()) - self.size[axis];
         }
         let [rows, columns] = window.padded();
         memory.grow(rows * columns * self.depth);
@@ -112,55 +119,57 @@ impl Stage for Winograd {
 
     fn run(&self, input: &[f32], output: &mut [f32], scratch: &mut Scratch) {
         let Scratch { padded, wide, deep } = scratch;
-        let (depth, columns, [rows, width]) = (self.depth, self.columns(), self.size.map(|length| length.div_ceil(2)));
-        let band = TILES.div_ceil(width).min(rows);
-        wide.grow(POINTS * band * width * depth);
-        deep.grow(POINTS * band * width * columns);
+        let (side, points) = (self.tile.side(), self.tile.points());
+        let (depth, columns, [rows, width]) = (self.depth, self.columns(), self.size.map(|length| length.div_ceil(side)));
+        let band = (POINTS / points).div_ceil(width).min(rows);
+        wide.grow(points * band * width * depth);
+        deep.grow(points * band * width * columns);
         let (input, line) = self.pad(input, padded);
         for first in (0..rows).step_by(band) {
             let tiles = [band.min(rows - first), width];
-            let forward = Forward { input: &input[first * 2 * line * depth..], width: line, tiles, depth };
+            let forward = Forward { tile: self.tile, input: &input[first * side * line * depth..], width: line, tiles, depth };
             winograd_forward(self.set, &forward, wide.as_mut_slice());
             self.multiply(tiles[0] * width, wide.as_slice(), deep.as_mut_slice());
-            let from = first * 2 * self.size[1] * columns;
             let backward = Backward {
+                tile: self.tile,
                 products: deep.as_slice(),
                 tiles,
-                size: [(tiles[0] * 2).min(self.size[0] - first * 2), self.size[1]],
+                size: [(tiles[0] * side).min(self.size[0] - first * side), self.size[1]],
                 depth: columns,
                 bias: self.bias.as_slice(),
                 is_residual: self.is_added,
                 activation: self.activation,
             };
-            winograd_backward(self.set, &backward, &mut output[from..]);
+            winograd_backward(self.set, &backward, &mut output[first * side * self.size[1] * columns..]);
         }
     }
 }
 
 /// G · kernel · Gᵀ, of a kernel of 3 × 3.
-fn transform(kernel: &[f32]) -> [f32; POINTS] {
-    let four = |[a, b, c]: [f64; 3]| [a, (a + b + c) / 2.0, (a - b + c) / 2.0, c];
-    let columns: [[f64; 4]; 3] = std::array::from_fn(|column| four(std::array::from_fn(|row| f64::from(kernel[row * 3 + column]))));
-    let mut points = [0.0; POINTS];
-    for row in 0..4 {
-        for (column, number) in four([columns[0][row], columns[1][row], columns[2][row]]).into_iter().enumerate() {
-            #[allow(clippy::cast_possible_truncation)] // computed as f64 to be rounded once
-            let number = number as f32;
-            points[row * 4 + column] = number;
+fn transform(tile: TileSize, kernel: &[f32]) -> Vec<f32> {
+    let line = |[a, b, c]: [f64; 3]| match tile {
+        TileSize::Two => vec![a, (a + b + c) / 2.0, (a - b + c) / 2.0, c],
+        TileSize::Four => {
+            let (near, far) = (f64::from(NEAR), f64::from(FAR));
+            let at = |point: f64, other: f64| (a + point * b + point * point * c) / (2.0 * point * point * (point * point - other * other));
+            vec![a / (near * far).powi(2), at(near, far), at(-near, far), at(far, near), at(-far, near), c]
         }
-    }
-    points
+    };
+    let columns: [Vec<f64>; 3] = std::array::from_fn(|column| line(std::array::from_fn(|row| f64::from(kernel[row * 3 + column]))));
+    let points = (0..tile.side() + 2).flat_map(|row| line([columns[0][row], columns[1][row], columns[2][row]]));
+    #[allow(clippy::cast_possible_truncation)] // computed as f64 to be rounded once
+    points.map(|number| number as f32).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::transform;
+    use super::{TileSize, transform};
 
     #[test]
     fn a_kernel_of_one_point_is_spread() {
         let mut kernel = [0.0; 9];
         kernel[4] = 4.0;
-        let points = transform(&kernel);
+        let points = transform(TileSize::Two, &kernel);
         assert_eq!(points, [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0, -1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     }
 }
