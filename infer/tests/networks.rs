@@ -53,7 +53,7 @@ proptest! {
         columns in 1_usize..=40, sides in [1_usize..=3, 1..=3], strides in [1_usize..=3, 1..=3], before in [0_usize..=1, 0..=1],
         after in [0_usize..=1, 0..=1], ceil in any::<bool>(), is_max in any::<bool>(), size in [3_usize..=12, 3..=12], seed in seeds(),
     ) {
-        prop_assume!((0..2).all(|axis| before[axis] < sides[axis] && after[axis] < sides[axis]));
+        let [before, after] = [before, after].map(|pads| [0, 1].map(|axis| sides[axis].min(pads[axis] + 1) - 1));
         let shape = [2, 3, size[0], size[1]];
         let mut network = Network::new(&shape, seed);
         network.convolution(&convolution(columns, 3, Limits::None));
@@ -80,6 +80,20 @@ proptest! {
     }
 }
 
+/// More rows than one band of a convolution with its pool holds: bands share rows, or leave some out between them.
+#[test]
+fn a_large_feature_map_is_pooled_in_bands() {
+    for (side, stride, before, after) in [(3, 2, 0, 1), (3, 2, 1, 1), (5, 1, 2, 2), (2, 3, 0, 0), (5, 2, 4, 3)] {
+        let shape = [2, 3, 91, 70];
+        let mut network = Network::new(&shape, 6);
+        network.convolution(&convolution(60, 3, Limits::Relu));
+        let pads = PaddingSpec::ExplicitOnnxPool(tvec!(before; 2), tvec!(after; 2), false);
+        let pool = pool(&network, [side; 2], [stride; 2], pads);
+        network.wire("pool", MaxPool { pool_spec: pool, with_index_outputs: None }, &[network.last]);
+        assert_same(&network.finish(), &input(&shape, 6), 1);
+    }
+}
+
 /// A residual network in small: image, pool, blocks with and without a shortcut, padding, mean, dense.
 fn residual_network(batch: usize) -> TypedModel {
     let mut network = Network::new(&[batch, 3, 30, 26], 11);
@@ -101,7 +115,7 @@ fn residual_network(batch: usize) -> TypedModel {
 #[test]
 fn a_residual_network() {
     for batch in [1, 3] {
-        assert_same(&residual_network(batch), &input(&[batch, 3, 30, 26], 5), 7);
+        assert_same(&residual_network(batch), &input(&[batch, 3, 30, 26], 5), 6);
     }
 }
 

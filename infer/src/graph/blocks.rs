@@ -3,11 +3,11 @@
 use tract_onnx::prelude::{OutletId, TypedModel};
 
 use super::read::{Convolution, activation, addition, follower};
-use super::{Block, Layout};
+use super::{Block, Layout, pools};
 use crate::instruction_set::InstructionSet;
 use crate::kernels::Taps;
 use crate::pack::{Activation, Packed};
-use crate::stages::{self, Channels, InvertedResidual, Kernels, Parts, Winograd};
+use crate::stages::{self, Channels, InvertedResidual, Kernels, Parts, PooledConvolution, Winograd};
 
 /// Channels of an image: with more, it is worth to have them last.
 const IMAGE_CHANNELS: usize = 4;
@@ -57,7 +57,7 @@ pub(super) fn inverted_residual(model: &TypedModel, set: InstructionSet, id: usi
     Some(Block::new(InvertedResidual::new(set, parts)?, vec![(input, layout)], nodes, Layout::Last))
 }
 
-/// Convolution [, add] [, activation].
+/// Convolution [, add] [, activation], or convolution [, activation], maximum of windows.
 pub(super) fn convolution(
     model: &TypedModel,
     set: InstructionSet,
@@ -74,6 +74,11 @@ pub(super) fn convolution(
         return Some(Block::new(stage, inputs, nodes, Layout::Last));
     }
     let stage = stages::Convolution::new(set, read.window, &kernels(&read, limits), read.bias.len(), channels, added.is_some())?;
+    let pool = follower(model, *nodes.last()?).and_then(|next| Some((next, pools::max(model, set, next)?)));
+    if let Some((next, pool)) = pool.filter(|_| added.is_none()) {
+        nodes.push(next);
+        return Some(Block::new(PooledConvolution::new(set, stage, pool), vec![(read.input, layout)], nodes, Layout::Last));
+    }
     let inputs = [(read.input, layout)].into_iter().chain(added.map(|added| (added, Layout::Last))).collect();
     Some(Block::new(stage, inputs, nodes, Layout::Last))
 }

@@ -10,23 +10,35 @@ use super::read::{constant, follower, shape, window};
 use super::{Block, Layout};
 use crate::instruction_set::InstructionSet;
 use crate::kernels::PoolKind;
-use crate::stages::Pool;
+use crate::stages::{Pool, Stage as _};
 use crate::window::Window;
+
+/// The largest of windows.
+pub(super) fn max(model: &TypedModel, set: InstructionSet, id: usize) -> Option<Pool> {
+    let node = model.node(id);
+    let pool = node.op_as::<MaxPool>().filter(|pool| pool.with_index_outputs.is_none())?;
+    let input = shape(model, *node.inputs.first()?)?;
+    let stage = Pool::new(set, PoolKind::Max, window(&pool.pool_spec, &input)?, *input.first()?)?;
+    // Windows may be counted otherwise, where the last ones reach beyond the padding.
+    let [channels, rows, columns] = *shape(model, id.into())? else { return None };
+    (stage.output() == [rows, columns, channels]).then_some(stage)
+}
 
 /// The largest or the mean of windows, or the mean of all pixels.
 pub(super) fn pool(model: &TypedModel, set: InstructionSet, id: usize) -> Option<Block> {
     let node = model.node(id);
     let input = *node.inputs.first()?;
+    if let Some(stage) = max(model, set, id) {
+        return Some(Block::new(stage, vec![(input, Layout::Last)], vec![id], Layout::Last));
+    }
     let shape = shape(model, input)?;
-    let (kind, window, nodes) = if let Some(pool) = node.op_as::<MaxPool>().filter(|pool| pool.with_index_outputs.is_none()) {
-        (PoolKind::Max, window(&pool.pool_spec, &shape)?, vec![id])
-    } else if let Some(pool) = node.op_as::<SumPool>().filter(|pool| pool.normalize) {
-        (PoolKind::Mean, window(&pool.pool_spec, &shape)?, vec![id])
+    let (window, nodes) = if let Some(pool) = node.op_as::<SumPool>().filter(|pool| pool.normalize) {
+        (window(&pool.pool_spec, &shape)?, vec![id])
     } else {
         let (window, divided) = global_mean(model, id, &shape)?;
-        (PoolKind::Mean, window, vec![id, divided])
+        (window, vec![id, divided])
     };
-    let stage = Pool::new(set, kind, window, *shape.first()?)?;
+    let stage = Pool::new(set, PoolKind::Mean, window, *shape.first()?)?;
     Some(Block::new(stage, vec![(input, Layout::Last)], nodes, Layout::Last))
 }
 

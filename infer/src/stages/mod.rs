@@ -5,12 +5,14 @@ mod convolution;
 mod dense;
 mod inverted_residual;
 mod pool;
+mod pooled_convolution;
 mod winograd;
 
 pub(crate) use convolution::{Channels, Convolution, Kernels};
 pub(crate) use dense::Dense;
 pub(crate) use inverted_residual::{InvertedResidual, Parts};
 pub(crate) use pool::Pool;
+pub(crate) use pooled_convolution::PooledConvolution;
 pub(crate) use winograd::Winograd;
 
 use crate::memory::Scratch;

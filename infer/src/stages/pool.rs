@@ -10,10 +10,12 @@ use crate::window::Window;
 #[derive(Debug)]
 pub(crate) struct Pool {
     set: InstructionSet,
-    kind: PoolKind,
-    window: Window,
-    size: [usize; 2],
-    depth: usize,
+    pub(super) kind: PoolKind,
+    pub(super) window: Window,
+    /// Rows and columns of the output.
+    pub(super) size: [usize; 2],
+    /// Channels.
+    pub(super) depth: usize,
 }
 
 impl Pool {
