@@ -252,8 +252,8 @@ impl Tile<'_> {
                 let from: [*const f32; R] = std::array::from_fn(|row| self.from[row].add(*run));
                 for number in 0..self.job.run {
                     let columns: [S::V; V] = std::array::from_fn(|vector| S::load(weights.add(vector * S::LANES)));
-                    for vector in 0..V {
-                        S::prefetch(weights.wrapping_add((vector + NEAR * V) * S::LANES));
+                    for line in 0..(V * S::LANES).div_ceil(FLOATS_A_LINE) {
+                        S::prefetch(weights.wrapping_add(NEAR * V * S::LANES + line * FLOATS_A_LINE));
                     }
                     S::prefetch_far(ahead);
                     for row in 0..R {
