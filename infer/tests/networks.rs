@@ -146,6 +146,20 @@ fn what_is_no_block_stays_and_what_several_use_is_kept() {
     assert_same(&network.finish(), &input(&shape, 4), 2);
 }
 
+/// A result is written over what is added to it, but not where that is added once more, or is the convolution's own input.
+#[test]
+fn what_is_added_twice_is_kept() {
+    let shape = [2, 20, 9, 9];
+    for side in [1, 3] {
+        let mut network = Network::new(&shape, 8);
+        let layer = convolution(20, side, Limits::None);
+        let first = network.convolution(&layer).last;
+        network.convolution(&layer).add(first).limit(Limits::Relu);
+        network.convolution(&layer).add(first).limit(Limits::Relu);
+        assert_same(&network.finish(), &input(&shape, 8), 3);
+    }
+}
+
 #[test]
 fn a_network_may_give_what_is_inside_a_block() {
     let shape = [1, 16, 6, 6];
