@@ -7,9 +7,12 @@ use crate::instruction_set::InstructionSet;
 use crate::memory::Aligned;
 
 /// Vectors of a panel, at most: as many as leave registers for a tile of several rows.
-const fn widest(lanes: usize) -> usize {
-    if lanes == InstructionSet::Avx512.lanes() { 4 } else { 3 }
-}
+const WIDEST: usize = 3;
+/// The same with AVX-512 for weights of few rows. Such a panel stays in the first cache; from the second, weights do not come as fast
+/// as tiles of the few rows that there are registers for then would use them.
+const WIDEST_OF_FEW: usize = 4;
+/// Rows that are few: 40 KiB of weights.
+const FEW: usize = 160;
 
 /// What is done to each number at the end of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,10 +39,11 @@ impl Panel {
         self.vectors * self.lanes
     }
 
-    /// Splits `columns` into panels whose widths differ by one vector at most: a narrow panel would wait for its loads.
-    pub(crate) fn split(columns: usize, lanes: usize) -> Vec<Self> {
+    /// Splits the columns of weights with so many rows into panels whose widths differ by one vector at most: a narrow panel would wait for its loads.
+    pub(crate) fn split(set: InstructionSet, (rows, columns): (usize, usize)) -> Vec<Self> {
+        let (lanes, is_wide) = (set.lanes(), set == InstructionSet::Avx512 && rows <= FEW);
         let vectors = columns.div_ceil(lanes);
-        let count = vectors.div_ceil(widest(lanes));
+        let count = vectors.div_ceil(if is_wide { WIDEST_OF_FEW } else { WIDEST });
         let mut done = 0;
         let next = |index: usize| {
             let (first, width) = (done, (vectors - done).div_ceil(count - index));
@@ -73,7 +77,7 @@ impl Packed {
         bias: &[f32],
         activation: Activation,
     ) -> Self {
-        let panels = Panel::split(columns, set.lanes());
+        let panels = Panel::split(set, (rows, columns));
         let filled = columns.next_multiple_of(set.lanes());
         let (mut weights, mut biases) = (Aligned::zeros(rows * filled), Aligned::zeros(filled));
         biases.as_mut_slice()[..bias.len()].copy_from_slice(bias);
@@ -121,14 +125,15 @@ mod tests {
 
     #[test]
     fn panels_are_nearly_equally_wide() {
-        let panels = |columns, lanes| Panel::split(columns, lanes).iter().map(|panel| panel.vectors).collect::<Vec<_>>();
-        let widths = |columns| panels(columns, 16);
+        let panels = |set, rows, columns| Panel::split(set, (rows, columns)).iter().map(|panel| panel.vectors).collect::<Vec<_>>();
+        let widths = |columns| panels(InstructionSet::Avx512, 100, columns);
         assert_eq!(widths(16), [1]);
         assert_eq!(widths(49), [4]);
         assert_eq!(widths(80), [3, 2]);
         assert_eq!(widths(112), [4, 3]);
         assert_eq!(widths(0), [] as [usize; 0]);
-        assert_eq!(panels(64, 8), [3, 3, 2]);
+        assert_eq!(panels(InstructionSet::Avx512, 300, 64), [2, 2]);
+        assert_eq!(panels(InstructionSet::Avx2, 100, 64), [3, 3, 2]);
     }
 
     #[test]

@@ -62,7 +62,10 @@ impl InvertedResidual {
     /// `None` when the window does not fit its input.
     pub(crate) fn new(set: InstructionSet, parts: Parts) -> Option<Self> {
         let size = parts.window.output()?;
-        let panels = Panel::split(parts.taps.channels(), set.lanes());
+        let panels = match &parts.expand {
+            Some(expand) => expand.weights().panels().to_vec(),
+            None => Panel::split(set, (parts.depth, parts.taps.channels())),
+        };
         let line = parts.window.padded()[1] * parts.taps.channels();
         let overlap = parts.taps.side - parts.taps.stride;
         let band = ((BAND / line).saturating_sub(overlap) / parts.taps.stride).clamp(1, size[0]);
