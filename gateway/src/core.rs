@@ -10,18 +10,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::aws::Store;
 use crate::cache::ResultCache;
+use crate::content::Room;
 use crate::events::Hub;
 use crate::fleet::Fleet;
 use crate::jobs::JobSender;
 use crate::listing::Finished;
 use crate::metrics::Metrics;
+use crate::rate::retry_after;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::settings::{KeyStyle, Settings};
 use crate::waiting::Waiting;
-
-/// Unit of the semaphore that counts buffered bytes: its permits are limited to 32 bits a call.
-const PERMIT_BYTES: usize = 1024;
 
 /// The parts of a replica.
 #[derive(Debug)]
@@ -40,12 +39,13 @@ pub(crate) struct Core {
     /// What happens, for those who listen.
     pub(crate) events: Hub,
     pub(crate) fleet: Fleet,
+    /// Where images are kept until they are in S3.
+    pub(crate) room: Room,
     /// What goes on after an answer was given, joined at the end.
     pub(crate) tasks: TaskTracker,
     /// Cancelled when uploads that still wait must be answered without their result.
     pub(crate) leaving: CancellationToken,
     pending: Arc<Semaphore>,
-    memory: Arc<Semaphore>,
 }
 
 /// A place among the `maxPending` images that may wait; dropping it frees it.
@@ -64,11 +64,11 @@ impl Drop for Slot {
 impl Core {
     pub(crate) fn new(settings: Settings, store: Store, jobs: JobSender, metrics: Metrics) -> Self {
         // One image must fit, or it would wait for ever.
-        let buffer = settings.max_buffered_bytes.max(settings.max_upload_bytes.saturating_mul(2));
-        let permits = usize::try_from(buffer).unwrap_or(usize::MAX).div_ceil(PERMIT_BYTES).min(Semaphore::MAX_PERMITS);
+        let disk = settings.max_spool_bytes.max(settings.max_upload_bytes.saturating_mul(2));
+        let folder = settings.spool_dir.clone().unwrap_or_else(std::env::temp_dir);
         Self {
             pending: Arc::new(Semaphore::new(settings.max_pending as usize)),
-            memory: Arc::new(Semaphore::new(permits)),
+            room: Room::new(settings.max_buffered_bytes, disk, folder),
             registry: Registry::default(),
             waiting: Waiting::default(),
             events: Hub::new(settings.max_event_streams, metrics.event_streams.clone()),
@@ -95,20 +95,14 @@ impl Core {
     /// [`Refusal::Busy`] when `maxPending` images wait already.
     pub(crate) fn slot(&self) -> Result<Slot, Refusal> {
         let permit = Arc::clone(&self.pending).try_acquire_owned();
-        let _permit = permit.map_err(|_| Refusal::Busy { limit: self.settings.max_pending })?;
+        let _permit = permit.map_err(|_| self.busy())?;
         self.metrics.pending.inc();
         Ok(Slot { gauge: self.metrics.pending.clone(), _permit })
     }
 
-    /// Makes `held` cover an image of `bytes` bytes, once there is room. Dropping it gives the room back.
-    pub(crate) async fn make_room(&self, held: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Refusal> {
-        let already = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let missing = u32::try_from(bytes.div_ceil(PERMIT_BYTES).saturating_sub(already)).unwrap_or(u32::MAX);
-        let more = Arc::clone(&self.memory).acquire_many_owned(missing).await.map_err(|_| Refusal::Congested)?;
-        match held {
-            Some(held) => held.merge(more),
-            None => *held = Some(more),
-        }
-        Ok(())
+    fn busy(&self) -> Refusal {
+        let limit = self.settings.max_pending;
+        let waiting = limit.saturating_sub(u32::try_from(self.pending.available_permits()).unwrap_or(limit));
+        Refusal::Busy { limit, retry_seconds: retry_after(waiting, limit, self.events.results().last_minute()) }
     }
 }

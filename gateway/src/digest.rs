@@ -14,6 +14,13 @@ impl Digest {
     }
 }
 
+impl From<Sha256> for Digest {
+    /// Of what was hashed so far.
+    fn from(sha256: Sha256) -> Self {
+        Self(sha256.finalize().into())
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(self.0))

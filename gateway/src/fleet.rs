@@ -190,7 +190,7 @@ pub(crate) async fn tell(core: Arc<Core>, stop: CancellationToken) {
 
 async fn view_of_age(core: &Core, age: Duration) -> Value {
     let known = core.fleet.status(age).await;
-    let rate = (core.events.results_per_second() * 100.0).round() / 100.0;
+    let rate = (core.events.results().per_second() * 100.0).round() / 100.0;
     compose(&core.fleet, &known, core.metrics.pending.get(), rate)
 }
 

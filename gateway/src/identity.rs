@@ -9,6 +9,7 @@ use uuid::Uuid;
 use wire::JobResult;
 
 use crate::aws::{AwsError, Objects};
+use crate::content::Content;
 use crate::core::Core;
 use crate::digest::Digest;
 use crate::idempotency::{self, Claimed};
@@ -41,8 +42,8 @@ pub(crate) enum Known {
 ///
 /// # Errors
 /// [`Refusal::KeyReused`] when the request's key was used for another image.
-pub(crate) async fn identify(core: &Core, origin: &Origin, place: usize, name: &str, bytes: &[u8]) -> Result<Identity, Refusal> {
-    let digest = (origin.key.is_some() || core.cache.is_on()).then(|| Digest::of(bytes));
+pub(crate) async fn identify(core: &Core, origin: &Origin, place: usize, name: &str, content: &Content) -> Result<Identity, Refusal> {
+    let digest = content.sha256();
     let claimed = match (&origin.key, digest) {
         (Some(key), Some(digest)) => idempotency::claim(&core.store, key, place, name, digest).await?,
         _ => Claimed { id: Uuid::now_v7(), first: true },

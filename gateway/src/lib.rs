@@ -5,9 +5,11 @@
 mod answer;
 mod aws;
 mod cache;
+mod content;
 mod core;
 mod digest;
 mod events;
+mod files;
 mod fleet;
 mod http;
 mod idempotency;
@@ -16,6 +18,7 @@ mod jobs;
 mod listing;
 mod lookup;
 mod metrics;
+mod rate;
 mod refusal;
 mod registry;
 mod replies;
@@ -27,4 +30,4 @@ mod waiting;
 mod wake;
 
 pub use run::{Gateway, RunError, StartError};
-pub use settings::{KeyStyle, ResponseFormat, Settings};
+pub use settings::{KeyStyle, ResponseFormat, Settings, Transport};

@@ -8,8 +8,10 @@ use warp::http::StatusCode;
 use wire::ErrorCode;
 
 use crate::aws::AwsError;
+use crate::content::ContentError;
+use crate::http::{LEAST_BYTES, WINDOW};
 use crate::jobs::SendError;
-use crate::sniff;
+use crate::{rate, sniff};
 
 /// Everything that keeps an image from being classified here and now.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +53,12 @@ pub(crate) enum Refusal {
     BodyTooLarge { bytes: u64, files: u32, limit: u64 },
     #[error("pages of {origin} may not listen here; open the gateway's own page")]
     ForeignOrigin { origin: String },
-    #[error("nothing came for {seconds} seconds in the middle of the body; send it again")]
-    Stalled { seconds: u64 },
+    #[error("the body came too slowly, at less than {} KiB in {} seconds; send it again", LEAST_BYTES / 1024, WINDOW.as_secs())]
+    Stalled,
+    #[error("a token is needed here; send it with the request, as in: curl -H 'Authorization: Bearer TOKEN'")]
+    NoToken,
+    #[error("the token in the Authorization header is not the one that is asked for here")]
+    WrongToken,
     // What is wrong with one file.
     #[error("{name:?} is larger than the {limit} bytes that an image may have; send a smaller version of it")]
     TooLarge { name: String, limit: u64 },
@@ -61,12 +67,16 @@ pub(crate) enum Refusal {
     #[error("{name:?} is {found}; what can be read is {}", sniff::READ)]
     NotAnImage { name: String, found: String },
     // What is wrong here.
-    #[error("{limit} images wait for their result already; try again in a moment")]
-    Busy { limit: u32 },
+    #[error("{limit} images wait for their result already; try again in {retry_seconds} s")]
+    Busy { limit: u32, retry_seconds: u32 },
     #[error("{limit} clients listen to events already; ask for /v1/images?ids= from time to time, or try again later")]
     TooManyStreams { limit: u32 },
     #[error("too many bytes are on their way already; try again in a moment")]
     Congested,
+    #[error("images cannot be kept on the gateway's disk at the moment; try again")]
+    Disk { source: std::io::Error },
+    #[error("nobody is let in, because the file with the token is missing or empty; who runs the gateway must mend that")]
+    TokenUnknown,
     #[error("{} at the moment; try again", .source.summary())]
     Unavailable {
         #[from]
@@ -81,6 +91,15 @@ pub(crate) enum Refusal {
     Leaving { id: Uuid, name: String },
     #[error("{message}")]
     Failed { id: Uuid, code: ErrorCode, message: String },
+}
+
+impl From<ContentError> for Refusal {
+    fn from(error: ContentError) -> Self {
+        match error {
+            ContentError::Full => Self::Congested,
+            ContentError::Disk(source) => Self::Disk { source },
+        }
+    }
 }
 
 impl From<SendError> for Refusal {
@@ -108,7 +127,8 @@ impl Refusal {
             Self::NotMultipart { .. } => (S::UNSUPPORTED_MEDIA_TYPE, "not-multipart", "Not a multipart form"),
             Self::Malformed { .. } => (S::BAD_REQUEST, "malformed", "Body not understood"),
             Self::NoFile => (S::BAD_REQUEST, "no-file", "No file in the request"),
-            Self::Stalled { .. } => (S::REQUEST_TIMEOUT, "stalled", "Body not received in time"),
+            Self::NoToken | Self::WrongToken => (S::UNAUTHORIZED, "unauthorized", "Token missing or wrong"),
+            Self::Stalled => (S::REQUEST_TIMEOUT, "stalled", "Body not received in time"),
             Self::ForeignOrigin { .. } => (S::FORBIDDEN, "foreign-origin", "Page of another origin"),
             Self::TooManyFiles { .. } => (S::PAYLOAD_TOO_LARGE, "too-many-files", "Too many files"),
             Self::BodyTooLarge { .. } | Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too-large", "Too large"),
@@ -122,7 +142,9 @@ impl Refusal {
             Self::Failed { .. } => (S::UNPROCESSABLE_ENTITY, "failed", "Image cannot be classified"),
             Self::Busy { .. } | Self::Congested => (S::TOO_MANY_REQUESTS, "busy", "Too many uploads"),
             Self::TooManyStreams { .. } => (S::SERVICE_UNAVAILABLE, "too-many-streams", "Too many event streams"),
-            Self::Unavailable { .. } | Self::NotQueued { .. } => (S::SERVICE_UNAVAILABLE, "unavailable", "Not available at the moment"),
+            Self::Unavailable { .. } | Self::NotQueued { .. } | Self::Disk { .. } | Self::TokenUnknown => {
+                (S::SERVICE_UNAVAILABLE, "unavailable", "Not available at the moment")
+            }
             Self::Late { .. } | Self::Leaving { .. } => (S::GATEWAY_TIMEOUT, "late", "No result yet"),
         }
     }
@@ -137,8 +159,9 @@ impl Refusal {
 
     /// Seconds after which another try makes sense, when it does.
     pub(crate) fn retry_after(&self) -> Option<u32> {
-        match self.class().0 {
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Some(5),
+        match (self, self.class().0) {
+            (Self::Busy { retry_seconds, .. }, _) => Some(*retry_seconds),
+            (_, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => Some(rate::RETRY_SECONDS),
             _ => None,
         }
     }

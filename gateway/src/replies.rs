@@ -59,7 +59,7 @@ fn deliver(message: &Message, registry: &Registry, events: &Hub) {
         Ok(result) => {
             let id = result.id;
             // Also for those who wait no longer: a page may show it.
-            events.finished(id, &answer::finished(&result));
+            events.finished(id, || answer::finished(&result));
             let awaited = registry.deliver(result);
             tracing::debug!(job = %id, awaited, "a result was announced");
         }

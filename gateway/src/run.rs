@@ -2,17 +2,19 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use service::monitor::{self, Readiness};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{AwsError, Queue, Store};
 use crate::core::Core;
+use crate::http::{Access, Server, Tls};
 use crate::jobs::{self, SendLoop};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
@@ -21,6 +23,10 @@ use crate::{fleet, http, replies};
 
 /// What answers may still need to leave once all that waited were told to.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// Connections that the system may keep until they are taken, as far as it lets us. When a burst of 1,000 meets fewer, Linux
+/// resets some of them in the middle of their uploads.
+const BACKLOG: u32 = 4096;
 
 /// Pauses between tries to reach AWS at start, doubling from the first to the second.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -34,6 +40,17 @@ pub enum StartError {
     Listen {
         /// The address asked for.
         address: SocketAddr,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The certificate or its key.
+    #[error("there can be no TLS: {0}; CLASSIFIERFLEET_TLS_DIR must name a folder with tls.crt and tls.key, in PEM")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The folder for images that memory has no room for.
+    #[error("{} takes no files; set CLASSIFIERFLEET_SPOOL_DIR to a folder that does", .folder.display())]
+    Spool {
+        /// The folder.
+        folder: PathBuf,
         /// The system's reason.
         source: std::io::Error,
     },
@@ -63,6 +80,8 @@ pub struct Gateway {
     core: Arc<Core>,
     readiness: Readiness,
     shutdown: CancellationToken,
+    /// Ends the taking of connections.
+    closing: CancellationToken,
     /// Ends all that serves the server.
     stop: CancellationToken,
     server: JoinSet<&'static str>,
@@ -75,8 +94,9 @@ impl Gateway {
     /// # Errors
     /// [`StartError`] when a port cannot be had.
     pub async fn bind(settings: Settings, aws: &SdkConfig, shutdown: CancellationToken) -> Result<Self, StartError> {
-        let listener = listen(settings.listen).await?;
-        let address = listener.local_addr().map_err(|source| StartError::Listen { address: settings.listen, source })?;
+        let door = Door::new(&settings, &shutdown)?;
+        let address = door.server.listener.local_addr().map_err(|source| StartError::Listen { address: settings.listen, source })?;
+        let closing = door.server.closing.clone();
         let (metrics, registry) = Metrics::new(&settings.fleet)?;
         let (readiness, stop) = (Readiness::default(), CancellationToken::new());
         let monitor = monitor::bind(settings.monitor_listen, registry, readiness.clone(), stop.clone());
@@ -85,12 +105,12 @@ impl Gateway {
 
         let parts = Parts::new(settings, aws, metrics);
         let core = Arc::clone(&parts.core);
-        let mut helpers = JoinSet::new();
+        core.room.check().map_err(|(folder, source)| StartError::Spool { folder, source })?;
+        let (mut helpers, mut server) = (JoinSet::new(), JoinSet::new());
         spawn(&mut helpers, "the monitor", monitor);
         parts.start(&mut helpers, &readiness, &shutdown, &stop);
-        let mut server = JoinSet::new();
-        spawn(&mut server, "the server", http::serve(Arc::clone(&core), listener, shutdown.clone()));
-        Ok(Self { address, monitor_address, core, readiness, shutdown, stop, server, helpers })
+        door.open(&core, &mut server, &mut helpers, &stop);
+        Ok(Self { address, monitor_address, core, readiness, shutdown, closing, stop, server, helpers })
     }
 
     /// Where uploads are taken: the port is known even when 0 was asked for.
@@ -126,8 +146,11 @@ impl Gateway {
     /// Uploads may wait a while longer, are then told where their result will be, and only then the rest stops.
     async fn drain(mut self) -> Result<(), RunError> {
         self.readiness.set(false);
+        // Those who have not heard of it yet still come here.
+        tokio::time::sleep(self.core.settings.transport.shutdown_delay()).await;
         // They never end by themselves, and their clients find another replica.
         self.core.events.close();
+        self.closing.cancel();
         let patience = self.core.settings.drain_timeout();
         tracing::info!(pending = self.core.metrics.pending.get(), patience_seconds = patience.as_secs(), "draining");
         if finished(patience, self.server.join_next()).await.is_none() {
@@ -146,6 +169,30 @@ impl Gateway {
         }
         tracing::info!("drained");
         Ok(())
+    }
+}
+
+/// The port for uploads, and what is looked at there.
+struct Door {
+    server: Server,
+    access: Access,
+}
+
+impl Door {
+    fn new(settings: &Settings, shutdown: &CancellationToken) -> Result<Self, StartError> {
+        let (listener, transport) = (listen(settings.listen)?, settings.transport.clone());
+        let tls = transport.tls_dir.as_deref().map(Tls::new).transpose().map_err(|error| StartError::Tls(error.into()))?;
+        let access = Access::new(transport.token_file.clone());
+        let server = Server { listener, settings: transport, tls, leaving: shutdown.clone(), closing: CancellationToken::new() };
+        Ok(Self { server, access })
+    }
+
+    fn open(self, core: &Arc<Core>, server: &mut JoinSet<&'static str>, helpers: &mut JoinSet<&'static str>, stop: &CancellationToken) {
+        spawn(helpers, "the watch of the token", until(stop.clone(), self.access.clone().follow()));
+        if let Some(tls) = &self.server.tls {
+            spawn(helpers, "the watch of the certificate", until(stop.clone(), tls.clone().follow()));
+        }
+        spawn(server, "the server", http::serve(Arc::clone(core), self.server, self.access));
     }
 }
 
@@ -210,6 +257,11 @@ async fn check(store: &Store, queues: &[Queue]) -> Result<(), AwsError> {
     store.check().await
 }
 
+/// A task that would go on for ever.
+async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
+    stop.run_until_cancelled(task).await;
+}
+
 /// A task that begins with an event: what waits for AWS says so once, not in every task.
 async fn after(event: CancellationToken, stop: CancellationToken, task: impl Future<Output = ()>) {
     tokio::select! {
@@ -218,8 +270,14 @@ async fn after(event: CancellationToken, stop: CancellationToken, task: impl Fut
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|source| StartError::Listen { address, source })
 }
 
 fn spawn(tasks: &mut JoinSet<&'static str>, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use uuid::Uuid;
 use wire::{Job, JobResult, ObjectKeys, Outcome};
 
 use crate::answer;
 use crate::aws::Bucket;
+use crate::content::Content;
 use crate::core::{Core, Slot};
 use crate::digest::Digest;
 use crate::idempotency::Key;
@@ -40,10 +39,8 @@ impl Looks {
 pub(crate) struct File {
     /// Its name, cleaned.
     pub(crate) name: String,
-    pub(crate) bytes: Bytes,
+    pub(crate) content: Content,
     pub(crate) slot: Slot,
-    /// Room that its bytes take in memory.
-    pub(crate) memory: Option<OwnedSemaphorePermit>,
 }
 
 /// What belongs to the request that an image came with.
@@ -109,19 +106,18 @@ pub(crate) async fn submit(core: &Core, file: File, origin: &Origin, place: usiz
 }
 
 async fn try_submit(core: &Core, file: File, origin: &Origin, place: usize) -> Result<Ticket, Refusal> {
-    let File { name, bytes, slot, memory } = file;
-    let format = image_format(&name, &bytes)?;
-    let Identity { id, digest, known } = identify(core, origin, place, &name, &bytes).await?;
+    let File { name, content, slot } = file;
+    let format = image_format(&name, content.head())?;
+    let Identity { id, digest, known } = identify(core, origin, place, &name, &content).await?;
     // Before the image is in S3: a worker that must boot cannot begin too soon.
     let awaited = matches!(known, Known::New | Known::Stored).then(|| core.waiting.begin(id));
     // Before the job is sent: its result may come at once.
     let ticket = Ticket { waiter: core.registry.wait(id), digest, _awaited: awaited, _slot: slot };
     let key = ObjectKeys::new(id, &name).input;
-    let image = Some(bytes.clone()).filter(|bytes| bytes.len() <= core.settings.inline_bytes as usize);
     match known {
         Known::Finished { result, stored } => {
             if !stored {
-                store(core, &key, &name, bytes, format).await?;
+                store(core, &key, &name, &content, format).await?;
             }
             core.registry.deliver(result);
             return Ok(ticket);
@@ -129,16 +125,17 @@ async fn try_submit(core: &Core, file: File, origin: &Origin, place: usize) -> R
         Known::Answer(result) => {
             // The image last: a result without its image shows nowhere, an image without its result would seem to wait for ever.
             core.store.put_result(&result, core.by_name()).await.map_err(Arc::new)?;
-            store(core, &key, &name, bytes, format).await?;
+            store(core, &key, &name, &content, format).await?;
             core.registry.deliver(result);
             return Ok(ticket);
         }
         Known::Stored if core.jobs.has_sent(id) => return Ok(ticket),
         Known::Stored => {}
-        Known::New => store(core, &key, &name, bytes, format).await?,
+        Known::New => store(core, &key, &name, &content, format).await?,
     }
-    // What rides in the message is held until that is sent.
-    let _memory = image.is_some().then_some(memory);
+    let image = content.in_memory().filter(|bytes| bytes.len() <= core.settings.inline_bytes as usize).cloned();
+    // What rides in the message is held until that is sent; the rest gives its room back.
+    let _content = image.is_some().then_some(content);
     let job = Job {
         id,
         name,
@@ -157,14 +154,14 @@ async fn try_submit(core: &Core, file: File, origin: &Origin, place: usize) -> R
 }
 
 /// Puts the image into S3, under its name as well where that is wished.
-async fn store(core: &Core, key: &str, name: &str, bytes: Bytes, format: ImageFormat) -> Result<(), Refusal> {
+async fn store(core: &Core, key: &str, name: &str, content: &Content, format: ImageFormat) -> Result<(), Refusal> {
     let by_name = async {
         match core.by_name() {
-            true => core.store.put(name, bytes.clone(), format.media_type()).await,
+            true => core.store.put(name, content, format.media_type()).await,
             false => Ok(()),
         }
     };
-    let stored = tokio::try_join!(core.store.put(key, bytes.clone(), format.media_type()), by_name);
+    let stored = tokio::try_join!(core.store.put(key, content, format.media_type()), by_name);
     Ok(stored.map(drop).map_err(Arc::new)?)
 }
 
@@ -183,11 +180,11 @@ async fn queue(core: &Core, job: &Job, origin: &Origin) -> Result<(), Refusal> {
     Ok(sent?)
 }
 
-fn image_format(name: &str, bytes: &[u8]) -> Result<ImageFormat, Refusal> {
-    if bytes.is_empty() {
+fn image_format(name: &str, head: &[u8]) -> Result<ImageFormat, Refusal> {
+    if head.is_empty() {
         return Err(Refusal::Empty { name: name.to_owned() });
     }
-    sniff(bytes).map_err(|found| Refusal::NotAnImage { name: name.to_owned(), found })
+    sniff(head).map_err(|found| Refusal::NotAnImage { name: name.to_owned(), found })
 }
 
 impl Submitted {
@@ -236,7 +233,7 @@ async fn awaited(core: &Core, mut ticket: Ticket, name: &str, origin: &Origin) -
         () = core.leaving.cancelled() => return Err(Refusal::Leaving { id, name }),
     };
     let result = result.ok_or(Refusal::Late { id, name, seconds: timeout.as_secs() })?;
-    core.events.finished(id, &answer::finished(&result));
+    core.events.finished(id, || answer::finished(&result));
     core.cache.learn(ticket.digest, &result, std::time::Instant::now());
     match &result.outcome {
         Outcome::Classified { .. } => Ok(result),
@@ -244,6 +241,7 @@ async fn awaited(core: &Core, mut ticket: Ticket, name: &str, origin: &Origin) -
     }
 }
 
+/// Whether there is a result.
 fn measure(fate: &Fate, measured: &mut Measured) {
     match fate {
         Fate::Classified(_) => measured.answered("classified"),

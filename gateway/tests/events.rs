@@ -191,7 +191,7 @@ fn fleet(ready: u32) -> Value {
 async fn the_fleet_is_read_from_the_api_server_and_told_to_those_who_listen_when_it_changes() {
     let fake = Fake::start().await;
     *fake.fleet.lock().unwrap() = fleet(2);
-    let gateway = Process::start(&fake).await;
+    let gateway = Process::start(&fake, &[]).await;
     let url = format!("http://{}", gateway.address);
     for _ in 0..5 {
         let view: Value = client().get(format!("{url}/v1/fleet")).send().await.unwrap().json().await.unwrap();

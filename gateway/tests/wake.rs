@@ -13,7 +13,7 @@ use support::until;
 #[tokio::test]
 async fn the_operator_hears_of_an_upload_before_its_image_is_stored_and_again_when_nothing_waits() {
     let fake = Fake::start().await;
-    let gateway = Process::start(&fake).await;
+    let gateway = Process::start(&fake, &[]).await;
     fake.holds_puts.send_replace(true);
     let upload = tokio::spawn(gateway.upload());
     until("the wake", async || !fake.patches().is_empty()).await;
@@ -58,7 +58,7 @@ fn assert_first_lease(fake: &Fake) {
 async fn an_api_server_that_refuses_harms_no_upload_and_is_told_once_it_does_not() {
     let fake = Fake::start().await;
     fake.refuses.store(true, Ordering::Relaxed);
-    let gateway = Process::start(&fake).await;
+    let gateway = Process::start(&fake, &[]).await;
     let upload = tokio::spawn(gateway.upload());
     until("a refused wake", async || gateway.metric("wake_failures_total").await > 0).await;
     until("the image in S3", async || *fake.stored.lock().unwrap() == 1).await;
@@ -72,7 +72,7 @@ async fn an_api_server_that_refuses_harms_no_upload_and_is_told_once_it_does_not
 #[tokio::test]
 async fn a_burst_is_told_though_the_first_wake_knew_of_one_image() {
     let fake = Fake::start().await;
-    let gateway = Process::start(&fake).await;
+    let gateway = Process::start(&fake, &[]).await;
     let uploads: Vec<_> = (0..30).map(|_| tokio::spawn(gateway.upload())).collect();
     until("the whole burst", async || fake.told().last().is_some_and(|told| told == "30")).await;
     uploads.iter().for_each(|upload| upload.abort());

@@ -25,7 +25,7 @@ impl Listener {
         let permit = Arc::clone(&hub.0.places).try_acquire_owned();
         let _permit = permit.map_err(|_| Refusal::TooManyStreams { limit: hub.0.limit })?;
         let news = hub.0.news.subscribe();
-        let latest = hub.state().ring.latest();
+        let latest = hub.ring().latest();
         let resumed = last.map(|last| place(last, &hub.0.replica).filter(|place| *place <= latest));
         hub.0.gauge.inc();
         hub.0.listeners.send_modify(|count| *count += 1);
@@ -55,8 +55,8 @@ impl Listener {
     }
 
     fn known(&mut self) -> Option<Arc<Event>> {
-        let state = self.hub.state();
-        if std::mem::take(&mut self.is_stranger) { Some(state.ring.reset()) } else { state.ring.after(self.place) }
+        let ring = self.hub.ring();
+        if std::mem::take(&mut self.is_stranger) { Some(ring.reset()) } else { ring.after(self.place) }
     }
 }
 

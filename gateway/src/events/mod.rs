@@ -2,11 +2,9 @@
 //! listener has but a place among them: one that is slow holds nobody up and takes no memory. Knows nothing of HTTP.
 
 mod listener;
-mod rate;
 mod ring;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use jiff::Timestamp;
 use prometheus::IntGauge;
@@ -15,8 +13,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::rate::Rate;
 use self::ring::Ring;
+use crate::rate::Rate;
 use crate::refusal::Refusal;
 
 pub(crate) use self::listener::Listener;
@@ -30,7 +28,8 @@ pub(crate) struct Hub(Arc<Shared>);
 struct Shared {
     /// When this replica began: its numbers mean nothing to another one.
     replica: String,
-    state: Mutex<State>,
+    ring: Mutex<Ring>,
+    results: Rate,
     /// Changes with every event.
     news: watch::Sender<()>,
     /// How many listen.
@@ -41,19 +40,14 @@ struct Shared {
     closed: CancellationToken,
 }
 
-#[derive(Debug)]
-struct State {
-    ring: Ring,
-    results: Rate,
-}
-
 impl Hub {
     /// Events for at most `limit` listeners at once; `gauge` shows how many there are.
     pub(crate) fn new(limit: u32, gauge: IntGauge) -> Self {
         let milliseconds = Timestamp::now().as_millisecond();
         Self(Arc::new(Shared {
             replica: base36(milliseconds.unsigned_abs()),
-            state: Mutex::new(State { ring: Ring::default(), results: Rate::new(Instant::now()) }),
+            ring: Mutex::default(),
+            results: Rate::new(),
             news: watch::Sender::new(()),
             listeners: watch::Sender::new(0),
             places: Arc::new(Semaphore::new(limit as usize)),
@@ -69,10 +63,10 @@ impl Hub {
     }
 
     /// The result of an image is known. May be said more than once, and is told once.
-    pub(crate) fn finished(&self, id: Uuid, view: &Value) {
-        if !self.state().ring.has_finished(id) {
-            self.state().results.record(Instant::now());
-            self.publish(Kind::Image, view, Some(id));
+    pub(crate) fn finished(&self, id: Uuid, view: impl FnOnce() -> Value) {
+        if !self.ring().has_finished(id) {
+            self.0.results.one_more();
+            self.publish(Kind::Image, &view(), Some(id));
         }
     }
 
@@ -81,9 +75,9 @@ impl Hub {
         self.publish(Kind::Fleet, view, None);
     }
 
-    /// Results a second, over the last minute.
-    pub(crate) fn results_per_second(&self) -> f64 {
-        self.state().results.per_second(Instant::now())
+    /// The pace of results.
+    pub(crate) fn results(&self) -> &Rate {
+        &self.0.results
     }
 
     /// Begins to listen: behind the event `last` that was heard last, or from now on.
@@ -110,13 +104,13 @@ impl Hub {
     }
 
     fn publish(&self, kind: Kind, view: &Value, finished: Option<Uuid>) {
-        self.state().ring.push(kind, view.to_string(), finished);
+        self.ring().push(kind, view.to_string(), finished);
         self.0.news.send_replace(());
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn ring(&self) -> MutexGuard<'_, Ring> {
         // No code that holds the lock can leave it half changed.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -161,11 +155,11 @@ mod tests {
         hub.accepted(&json!({"early": 1}));
         let (mut one, mut two) = (hub.listen(None).unwrap(), hub.listen(None).unwrap());
         hub.accepted(&json!({"status": "Pending"}));
-        hub.finished(id, &json!({"status": "Classified"}));
-        hub.finished(id, &json!({"status": "Classified"}));
+        hub.finished(id, || json!({"status": "Classified"}));
+        hub.finished(id, || json!({"status": "Classified"}));
         let expected = [r#"image {"status":"Pending"}"#, r#"image {"status":"Classified"}"#];
         assert_eq!((heard(&mut one), heard(&mut two)), (expected.map(str::to_owned).into(), expected.map(str::to_owned).into()));
-        assert!(hub.results_per_second() > 0.0);
+        assert!(hub.results().per_second() > 0.0);
     }
 
     #[tokio::test]

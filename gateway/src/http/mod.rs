@@ -1,35 +1,44 @@
 //! HTTP: requests taken apart, answers put together. Knows nothing of how an image is stored, queued or waited for.
 
+mod access;
 mod assets;
 mod body;
+mod cors;
+mod detach;
 mod disposition;
 mod events;
+mod gate;
 mod images;
 mod multipart;
+mod pace;
 mod problem;
 mod query;
 mod raw;
 mod response;
 mod route;
+mod server;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt, TryStreamExt};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use hyper_util::service::TowerToHyperService;
 use uuid::Uuid;
 use warp::http::{HeaderMap, Method, Response};
 use warp::path::FullPath;
 use warp::ws::Ws;
 use warp::{Filter, Reply};
 
+pub(crate) use self::access::Access;
 use self::body::Body;
+use self::cors::Cors;
+use self::gate::Gate;
+pub(crate) use self::pace::{LEAST_BYTES, WINDOW};
 use self::response::Received;
 use self::route::{Route, route};
+pub(crate) use self::server::{Server, Tls};
 use crate::answer;
 use crate::core::Core;
 use crate::fleet;
@@ -44,14 +53,22 @@ const SUBMITTED_AT_ONCE: usize = 8;
 /// Longest that `?wait=` may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Serves on `listener` until `shutdown`, then finishes what has begun.
-pub(crate) fn serve(core: Arc<Core>, listener: TcpListener, shutdown: CancellationToken) -> impl Future<Output = ()> {
+/// Serves until `server` is closed, then finishes what has begun.
+pub(crate) async fn serve(core: Arc<Core>, server: Server, access: Access) {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let request = warp::method().and(warp::path::full()).and(query).and(warp::header::headers_cloned()).and(warp::body::stream());
     let request = request.and(warp::ws().map(Some).or(warp::any().map(|| None)).unify());
-    let answers = request
-        .then(move |method, path, query, headers, body, socket| answer(Arc::clone(&core), method, path, query, headers, body, socket));
-    warp::serve(answers).incoming(listener).graceful(shutdown.cancelled_owned()).run()
+    let answering = Arc::clone(&core);
+    let answers = request.then(move |method, path, query, headers, body, socket| {
+        Box::pin(answer(Arc::clone(&answering), method, path, query, headers, body, socket))
+    });
+    let (cors, inside) = (Cors::new(server.settings.cors_origins.clone()), TowerToHyperService::new(warp::service(answers)));
+    let gate = Arc::new(Gate { core, access, cors, inside });
+    let app = move |request| {
+        let gate = Arc::clone(&gate);
+        async move { gate.pass(request).await }
+    };
+    server.run(app).await;
 }
 
 async fn answer<S, B>(
@@ -72,10 +89,11 @@ where
     let answer = match route(&method, path) {
         Route::Upload => return classify(&core, &headers, &query, body).await.into_response(),
         Route::Submit => return accept(&core, &headers, &query, body).await.into_response(),
-        Route::Image(id) => image(&core, id, &query).await.map(Reply::into_response),
-        Route::List => images::list(&core, &query).await.map(Reply::into_response),
-        Route::Content(id) => images::content(&core, id).await,
-        Route::Delete(id) => images::delete(&core, id).await.map(Reply::into_response),
+        // Boxed: of many slow uploads none shall take the room that S3's state needs here.
+        Route::Image(id) => Box::pin(image(&core, id, &query)).await.map(Reply::into_response),
+        Route::List => Box::pin(images::list(&core, &query)).await.map(Reply::into_response),
+        Route::Content(id) => Box::pin(images::content(&core, id)).await,
+        Route::Delete(id) => Box::pin(images::delete(&core, id)).await.map(Reply::into_response),
         Route::Events => events::response(&core, &headers, &query, socket),
         Route::Fleet => Ok(response::json(&fleet::view(&core).await).into_response()),
         Route::Asset(asset) => Ok(asset.response(&headers).into_response()),
@@ -134,7 +152,8 @@ async fn receive(core: &Core, headers: &HeaderMap, query: &str, mut body: Body) 
     let mut received = match key(headers) {
         Ok(key) => {
             origin.key = key;
-            submit_all(core, files(headers, query, &mut body, core), &origin).await
+            let hashed = origin.key.is_some() || core.cache.is_on();
+            submit_all(core, files(headers, query, &mut body, core, hashed), &origin).await
         }
         Err(refusal) => Received { images: Vec::new(), broken: Some(refusal) },
     };
@@ -170,11 +189,11 @@ async fn submit_all(core: &Core, files: Result<Files<'_>, Refusal>, origin: &Ori
 }
 
 /// The files of a request: those of a form, or the one that its body is.
-fn files<'a>(headers: &'a HeaderMap, query: &'a str, body: &'a mut Body, core: &'a Core) -> Result<Files<'a>, Refusal> {
+fn files<'a>(headers: &'a HeaderMap, query: &'a str, body: &'a mut Body, core: &'a Core, hashed: bool) -> Result<Files<'a>, Refusal> {
     if raw::is_raw(headers) {
-        return Ok(stream::once(raw::file(headers, query, body, core)).boxed());
+        return Ok(stream::once(raw::file(headers, query, body, core, hashed)).boxed());
     }
-    Ok(multipart::files(headers, body, core)?.boxed())
+    Ok(multipart::files(headers, body, core, hashed)?.boxed())
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<Key>, Refusal> {

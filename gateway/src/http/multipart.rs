@@ -1,29 +1,25 @@
 //! Files out of a multipart body, one after the other, each limit checked while the bytes come.
 //! Knows nothing of images beyond telling a file from a form's other fields.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use futures::{Stream, StreamExt, stream};
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
 use multer::{Field, Multipart};
-use tokio::sync::OwnedSemaphorePermit;
 use warp::http::HeaderMap;
 use warp::http::header::CONTENT_TYPE;
 
-use super::body::Body;
+use super::body::{Body, BodyError};
 use super::disposition;
+use crate::content::Content;
 use crate::core::{Core, Slot};
 use crate::refusal::Refusal;
 use crate::sniff::sniff;
 use crate::upload::File;
-
-/// A client that sends nothing for so long is given up.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes that may come while a boundary or a part's headers are looked for; chunks hold the data behind them too.
 const BETWEEN_FILES_BYTES: usize = 1024 * 1024;
@@ -31,7 +27,10 @@ const BETWEEN_FILES_BYTES: usize = 1024 * 1024;
 /// Boundaries and headers of a part, generously, where the whole length is judged in advance.
 const PART_OVERHEAD_BYTES: u64 = 4096;
 
-/// The files of a request. The first that ends the request is the last item.
+/// Bytes that are searched for a boundary at a time: of many slow uploads each holds as much again.
+const PIECE_BYTES: usize = 2048;
+
+/// The files of a request; `hashed` when their SHA-256 will be asked for. The first that ends the request is the last item.
 ///
 /// # Errors
 /// When headers alone show that the body need not be read.
@@ -39,14 +38,16 @@ pub(crate) fn files<'a>(
     headers: &HeaderMap,
     body: &'a mut Body,
     core: &'a Core,
-) -> Result<impl Stream<Item = Result<File, Refusal>> + Send + 'a, Refusal> {
+    hashed: bool,
+) -> Result<BoxStream<'a, Result<File, Refusal>>, Refusal> {
     let boundary = boundary(headers)?;
     check_length(body, core)?;
     let spare = Some(core.slot()?);
     let allowance = Arc::new(AtomicUsize::new(0));
-    let multipart = Multipart::new(OneByOne { body, allowance: Arc::clone(&allowance), resting: false }, boundary);
-    let parts = Parts { multipart, core, allowance, spare, count: 0 };
-    Ok(stream::try_unfold(parts, |mut parts| async move { Ok(parts.next().await?.map(|file| (file, parts))) }))
+    let multipart = Multipart::new(OneByOne { body, rest: Bytes::new(), allowance: Arc::clone(&allowance), resting: false }, boundary);
+    let parts = Parts { multipart, core, hashed, allowance, spare, count: 0 };
+    // Boxed: moved about, it would take its room several times.
+    Ok(stream::try_unfold(parts, |mut parts| async move { Ok(parts.next().await?.map(|file| (file, parts))) }).boxed())
 }
 
 fn boundary(headers: &HeaderMap) -> Result<String, Refusal> {
@@ -72,6 +73,7 @@ fn check_length(body: &Body, core: &Core) -> Result<(), Refusal> {
 struct Parts<'a> {
     multipart: Multipart<'a>,
     core: &'a Core,
+    hashed: bool,
     allowance: Arc<AtomicUsize>,
     /// A slot taken and not needed yet: the first is taken before the body is read.
     spare: Option<Slot>,
@@ -82,7 +84,7 @@ impl Parts<'_> {
     async fn next(&mut self) -> Result<Option<File>, Refusal> {
         loop {
             self.allowance.store(BETWEEN_FILES_BYTES, Ordering::Relaxed);
-            let Some(field) = patient(self.multipart.next_field()).await? else {
+            let Some(field) = self.multipart.next_field().await.map_err(malformed)? else {
                 return Ok(None);
             };
             self.allowance.store(usize::MAX, Ordering::Relaxed);
@@ -105,43 +107,34 @@ impl Parts<'_> {
     async fn read(&self, field: Field<'_>, slot: Slot) -> Result<Result<File, Slot>, Refusal> {
         let declared = disposition::file_name(field.headers()).or_else(|| field.file_name().map(str::to_owned));
         let name = wire::file_name(declared.as_deref().filter(|name| !name.is_empty()).or(field.name()).unwrap_or_default());
-        let (bytes, memory) = self.collect(field, &name).await?;
+        let content = self.collect(field, &name).await?;
         let is_file = match declared.as_deref() {
             // A browser's file input without a choice.
-            Some("") => !bytes.is_empty(),
+            Some("") => content.len() > 0,
             Some(_) => true,
             // An image that was not given a name, or a form's text field or button.
-            None => sniff(&bytes).is_ok(),
+            None => sniff(content.head()).is_ok(),
         };
-        Ok(if is_file { Ok(File { name, bytes, slot, memory }) } else { Err(slot) })
+        Ok(if is_file { Ok(File { name, content, slot }) } else { Err(slot) })
     }
 
-    async fn collect(&self, mut field: Field<'_>, name: &str) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Refusal> {
+    async fn collect(&self, mut field: Field<'_>, name: &str) -> Result<Content, Refusal> {
         let limit = self.core.settings.max_upload_bytes;
-        let (mut bytes, mut memory) = (BytesMut::new(), None);
-        while let Some(chunk) = patient(field.chunk()).await? {
-            if (bytes.len() + chunk.len()) as u64 > limit {
+        let mut content = self.core.room.writer(self.hashed);
+        while let Some(chunk) = field.chunk().await.map_err(malformed)? {
+            if content.len() + chunk.len() as u64 > limit {
                 return Err(Refusal::TooLarge { name: name.to_owned(), limit });
             }
-            // Uploads that hold memory may wait for each other: one of them gives up, the rest goes on.
-            let room = self.core.make_room(&mut memory, bytes.len() + chunk.len());
-            tokio::time::timeout(PATIENCE, room).await.map_err(|_| Refusal::Congested)??;
-            bytes.extend_from_slice(&chunk);
+            content.write(chunk).await?;
         }
-        Ok((bytes.freeze(), memory))
-    }
-}
-
-async fn patient<T>(step: impl Future<Output = multer::Result<T>>) -> Result<T, Refusal> {
-    match tokio::time::timeout(PATIENCE, step).await {
-        Ok(outcome) => outcome.map_err(malformed),
-        Err(_) => Err(Refusal::Stalled { seconds: PATIENCE.as_secs() }),
+        Ok(content.finish().await?)
     }
 }
 
 fn malformed(error: multer::Error) -> Refusal {
     let reason = match error {
-        multer::Error::StreamReadFailed(source) => match source.downcast_ref::<BodyError>() {
+        multer::Error::StreamReadFailed(source) => match source.downcast_ref::<ReadError>() {
+            Some(ReadError::Body(BodyError::TooSlow)) => return Refusal::Stalled,
             Some(error) => error.to_string(),
             None => source.to_string(),
         },
@@ -154,35 +147,42 @@ fn malformed(error: multer::Error) -> Refusal {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum BodyError {
+enum ReadError {
     #[error("no part begins within {BETWEEN_FILES_BYTES} bytes")]
     NoPart,
-    #[error("the connection ended early: {0}")]
-    Read(#[from] warp::Error),
+    #[error(transparent)]
+    Body(#[from] BodyError),
 }
 
-/// Hands over one chunk at a time. multer takes whatever is ready before it looks at any of it: without this, a
+/// Hands over one piece at a time. multer takes whatever is ready before it looks at any of it: without this, a
 /// part's headers that never end would be gathered in memory without limit.
 struct OneByOne<'a> {
     body: &'a mut Body,
+    /// What has come and is not handed over yet.
+    rest: Bytes,
     allowance: Arc<AtomicUsize>,
     resting: bool,
 }
 
 impl Stream for OneByOne<'_> {
-    type Item = Result<Bytes, BodyError>;
+    type Item = Result<Bytes, ReadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if std::mem::take(&mut self.resting) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let next = std::task::ready!(self.body.poll_next_unpin(context));
-        let Some(chunk) = next.transpose()? else {
-            return Poll::Ready(None);
-        };
+        if self.rest.is_empty() {
+            let next = std::task::ready!(self.body.poll_next_unpin(context));
+            let Some(chunk) = next.transpose()? else {
+                return Poll::Ready(None);
+            };
+            self.rest = chunk;
+        }
         self.resting = true;
-        let spent = self.allowance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(chunk.len()));
-        Poll::Ready(Some(spent.map(|_| chunk).map_err(|_| BodyError::NoPart)))
+        let length = self.rest.len().min(PIECE_BYTES);
+        let piece = self.rest.split_to(length);
+        let spent = self.allowance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
+        Poll::Ready(Some(spent.map(|_| piece).map_err(|_| ReadError::NoPart)))
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
-use warp::http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use warp::http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use warp::http::{Response, StatusCode};
 use wire::ErrorCode;
 
@@ -66,11 +66,15 @@ fn detail(refusal: &Refusal, images: &[Value]) -> String {
 }
 
 fn set_headers(response: &mut Response<String>, refusal: &Refusal) {
+    let status = response.status();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     let mut set = |name: HeaderName, value: HeaderValue| headers.insert(name, value);
     if let Some(seconds) = refusal.retry_after() {
         set(RETRY_AFTER, seconds.into());
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if let Refusal::MethodNotAllowed { allow, .. } = refusal {
         set(ALLOW, HeaderValue::from_static(allow));
@@ -81,6 +85,7 @@ fn set_headers(response: &mut Response<String>, refusal: &Refusal) {
 fn log(refusal: &Refusal, status: StatusCode) {
     match refusal {
         Refusal::Unavailable { source } => tracing::warn!(error = %source, "an upload or a lookup failed for want of AWS"),
+        Refusal::Disk { source } => tracing::warn!(error = %source, "an upload could not be written into the spool folder"),
         _ if status.is_server_error() => tracing::warn!(reason = %refusal, status = status.as_u16(), "a request could not be served"),
         _ => tracing::debug!(reason = %refusal, status = status.as_u16(), "a request was refused"),
     }

@@ -1,15 +1,13 @@
 //! A request whose body is one image, without a form around it. Knows nothing of images beyond their size.
 
-use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use tokio::sync::OwnedSemaphorePermit;
 use warp::http::HeaderMap;
 use warp::http::header::CONTENT_TYPE;
 
-use super::body::Body;
+use super::body::{Body, BodyError};
 use super::disposition::{file_name, plain_name};
-use super::multipart::PATIENCE;
 use super::query;
+use crate::content::{Content, Writer};
 use crate::core::Core;
 use crate::refusal::Refusal;
 use crate::upload::File;
@@ -24,19 +22,19 @@ pub(crate) fn is_raw(headers: &HeaderMap) -> bool {
     essence.starts_with("image/") || essence == "application/octet-stream"
 }
 
-/// The body as a file, called as Content-Disposition or `?name=` says.
+/// The body as a file, called as Content-Disposition or `?name=` says; `hashed` when its SHA-256 will be asked for.
 ///
 /// # Errors
 /// When it is too large or does not come in time, or when no more images may wait.
-pub(crate) async fn file(headers: &HeaderMap, query: &str, body: &mut Body, core: &Core) -> Result<File, Refusal> {
+pub(crate) async fn file(headers: &HeaderMap, query: &str, body: &mut Body, core: &Core, hashed: bool) -> Result<File, Refusal> {
     let name = name(headers, query);
     let limit = core.settings.max_upload_bytes;
     if body.length().is_some_and(|bytes| bytes > limit) {
         return Err(Refusal::TooLarge { name, limit });
     }
     let slot = core.slot()?;
-    let (bytes, memory) = collect(body, core, &name, limit).await?;
-    Ok(File { name, bytes, slot, memory })
+    let content = collect(body, core.room.writer(hashed), &name, limit).await?;
+    Ok(File { name, content, slot })
 }
 
 fn name(headers: &HeaderMap, query: &str) -> String {
@@ -44,21 +42,18 @@ fn name(headers: &HeaderMap, query: &str) -> String {
     wire::file_name(&said.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| UNNAMED.to_owned()))
 }
 
-async fn collect(body: &mut Body, core: &Core, name: &str, limit: u64) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Refusal> {
-    let (mut bytes, mut memory) = (BytesMut::new(), None);
-    loop {
-        let next = tokio::time::timeout(PATIENCE, body.next()).await;
-        let Some(chunk) = next.map_err(|_| Refusal::Stalled { seconds: PATIENCE.as_secs() })? else {
-            return Ok((bytes.freeze(), memory));
-        };
-        let chunk = chunk.map_err(|error| Refusal::Malformed { reason: format!("the connection ended early: {error}") })?;
-        if (bytes.len() + chunk.len()) as u64 > limit {
+async fn collect(body: &mut Body, mut content: Writer, name: &str, limit: u64) -> Result<Content, Refusal> {
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| match error {
+            BodyError::TooSlow => Refusal::Stalled,
+            broken => Refusal::Malformed { reason: broken.to_string() },
+        })?;
+        if content.len() + chunk.len() as u64 > limit {
             return Err(Refusal::TooLarge { name: name.to_owned(), limit });
         }
-        let room = core.make_room(&mut memory, bytes.len() + chunk.len());
-        tokio::time::timeout(PATIENCE, room).await.map_err(|_| Refusal::Congested)??;
-        bytes.extend_from_slice(&chunk);
+        content.write(chunk).await?;
     }
+    Ok(content.finish().await?)
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ mod tests {
         let refused = |refusal| Image { name: "a.jpg".to_owned(), fate: Fate::Refused(refusal) };
         let images = vec![
             Image { name: "b.jpg".to_owned(), fate: Fate::Pending(uuid::Uuid::nil()) },
-            refused(Refusal::Busy { limit: 1 }),
+            refused(Refusal::Busy { limit: 1, retry_seconds: 5 }),
             refused(Refusal::Empty { name: "a.jpg".to_owned() }),
         ];
         let response = ids(&Received { images, broken: None });

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use gateway::{Gateway, KeyStyle, ResponseFormat, RunError, Settings};
+use gateway::{Gateway, KeyStyle, ResponseFormat, RunError, Settings, Transport};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
@@ -40,8 +40,10 @@ pub fn settings() -> Settings {
         max_message_bytes: 262_144,
         max_files: 300,
         max_pending: 1000,
-        max_buffered_bytes: 64 << 20,
+        max_buffered_bytes: 16 << 20,
         max_event_streams: 256,
+        spool_dir: None,
+        max_spool_bytes: 1 << 30,
         request_timeout_seconds: 120,
         drain_timeout_seconds: 20,
         cache_entries: 0,
@@ -50,6 +52,15 @@ pub fn settings() -> Settings {
         wake_lease: None,
         owner: None,
         pod_name: None,
+        transport: Transport {
+            max_connections: 1000,
+            header_timeout_seconds: 10,
+            idle_timeout_seconds: 75,
+            shutdown_delay_seconds: 0,
+            tls_dir: None,
+            token_file: None,
+            cors_origins: Vec::new(),
+        },
     }
 }
 

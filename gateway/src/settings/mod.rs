@@ -1,10 +1,15 @@
 //! What can be set, as arguments or environment variables. The operator writes the environment of each replica.
 
+mod transport;
+
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+pub use self::transport::Transport;
 
 /// Settings of one gateway replica. Region, endpoints and credentials are the AWS SDK's own (`AWS_REGION` …).
 #[derive(Debug, Clone, Args)]
@@ -12,6 +17,9 @@ pub struct Settings {
     /// Where uploads are taken.
     #[arg(long, env = "CLASSIFIERFLEET_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
+    /// How clients get there.
+    #[command(flatten)]
+    pub transport: Transport,
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
     #[arg(long, env = "CLASSIFIERFLEET_MONITOR_LISTEN", default_value = "0.0.0.0:9090")]
     pub monitor_listen: SocketAddr,
@@ -51,12 +59,18 @@ pub struct Settings {
     /// Most images that may wait for their result at once; further ones are told to come back (429).
     #[arg(long, env = "CLASSIFIERFLEET_MAX_PENDING", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_pending: u32,
-    /// Most bytes of images held in memory on their way to S3; more than that waits in the network.
-    #[arg(long, env = "CLASSIFIERFLEET_MAX_BUFFERED_BYTES", default_value_t = 268_435_456, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Most bytes of images held in memory on their way to S3; more than that go through the spool folder.
+    #[arg(long, env = "CLASSIFIERFLEET_MAX_BUFFERED_BYTES", default_value_t = 4_194_304)]
     pub max_buffered_bytes: u64,
     /// Most clients that may listen to events at once; further ones are told to come back (503).
     #[arg(long, env = "CLASSIFIERFLEET_MAX_EVENT_STREAMS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_event_streams: u32,
+    /// Folder for images on their way to S3 that memory has no room for; the system's own for temporary files if there is none.
+    #[arg(long, env = "CLASSIFIERFLEET_SPOOL_DIR")]
+    pub spool_dir: Option<PathBuf>,
+    /// Most bytes in that folder (two of the largest images always fit); more than that waits, and is told to come back (429).
+    #[arg(long, env = "CLASSIFIERFLEET_MAX_SPOOL_BYTES", default_value_t = 4_294_967_296)]
+    pub max_spool_bytes: u64,
     /// How long an upload may take from its first byte to its answer, in seconds; then 504, and the result can be fetched later.
     #[arg(long, env = "CLASSIFIERFLEET_REQUEST_TIMEOUT_SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..))]
     pub request_timeout_seconds: u64,
