@@ -9,7 +9,6 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::QueueAttributeName::{
     self, ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesNotVisible as InFlight,
 };
@@ -18,10 +17,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
-use support::{fleet, patch, until};
+use support::{colours, fleet, patch, until};
 use uuid::Uuid;
 use wire::{JobResult, Outcome};
-use xtask::paths::Paths;
 use xtask::stack::Stack;
 
 const WORKERS: usize = 20;
@@ -29,7 +27,6 @@ const IMAGES: usize = 2_000;
 /// Uploads that wait for their answer at a time.
 const AT_ONCE: usize = 100;
 const KILL_EVERY: Duration = Duration::from_secs(1);
-const COLOURS: [(&str, [u8; 3]); 3] = [("red", [20, 30, 200]), ("green", [30, 180, 20]), ("blue", [220, 20, 10])];
 const PROGRAM: &str = "classifierfleet-worker";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +38,7 @@ async fn no_image_is_lost_when_workers_are_killed() {
         options.record = false;
     });
     let stack = stack.await.unwrap();
-    upload_model(&stack).await;
+    colours::upload_model(&stack).await;
     patch(&stack, json!({"workers": {"min": WORKERS}})).await;
     let ready = WORKERS.to_string();
     until("all workers are ready", async || fleet(&stack, "{.status.workers.ready}").await == ready).await;
@@ -65,23 +62,11 @@ async fn no_image_is_lost_when_workers_are_killed() {
     stack.stop().await.unwrap();
 }
 
-/// A network so small that twenty workers fit two cores.
-async fn upload_model(stack: &Stack) {
-    let (s3, _) = support::aws::clients(stack).await;
-    let folder = Paths::discover().unwrap().root.join("worker/tests/colours");
-    for file in fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
-        let key = format!("colours/{}", path.file_name().unwrap().to_str().unwrap());
-        let body = ByteStream::from(fs::read(path).unwrap());
-        s3.put_object().bucket("imagenet-models").key(key).body(body).send().await.unwrap();
-    }
-}
-
 /// The answers, each with the label that it should have.
 async fn upload_all(stack: &Stack) -> Vec<(&'static str, JobResult)> {
     let (http, url) = (reqwest::Client::new(), format!("{}/upload", stack.gateway_url().unwrap()));
     let uploads = (0..IMAGES).map(|number| {
-        let (http, url, (label, image)) = (http.clone(), url.clone(), image(number));
+        let (http, url, (label, image)) = (http.clone(), url.clone(), colours::image(number));
         async move {
             let form = Form::new().part("myfile", Part::bytes(image).file_name(format!("{number}.bmp")));
             let answer = http.post(url).header("accept", "application/json").multipart(form).send().await.unwrap();
@@ -91,21 +76,6 @@ async fn upload_all(stack: &Stack) -> Vec<(&'static str, JobResult)> {
         }
     });
     stream::iter(uploads).buffer_unordered(AT_ONCE).collect().await
-}
-
-/// A bitmap of one shade of a colour, unlike all others, and the label of the colour.
-fn image(number: usize) -> (&'static str, Vec<u8>) {
-    const SIDE: u32 = 16;
-    let (label, [b, g, r]) = COLOURS[number % COLOURS.len()];
-    let mut bmp = b"BM".to_vec();
-    let pixels = SIDE * SIDE * 3;
-    for field in [54 + pixels, 0, 54, 40, SIDE, SIDE, 0x0018_0001, 0, pixels, 0, 0, 0, 0] {
-        bmp.extend(field.to_le_bytes());
-    }
-    let shade = |value: u8, by: usize| value.wrapping_add(u8::try_from(number / by % 13).unwrap());
-    let pixel = [shade(b, 3), shade(g, 39), shade(r, 507)];
-    bmp.extend(pixel.repeat((SIDE * SIDE) as usize));
-    (label, bmp)
 }
 
 async fn kill_at_random(stack: &Stack, kills: &AtomicUsize) -> Infallible {

@@ -39,9 +39,9 @@ impl Endpoints {
 }
 
 /// Starts the stand-in for SQS and S3 and puts the model where the example fleet looks for it. Returns the endpoint.
-pub(super) async fn start(launcher: &Launcher, storage: Storage) -> Result<String> {
+pub(super) async fn start(launcher: &Launcher, storage: Storage, persist: bool) -> Result<String> {
     let endpoint = match storage {
-        Storage::MiniStack => start_ministack(launcher).await?,
+        Storage::MiniStack => start_ministack(launcher, persist).await?,
         Storage::Roto => start_roto(launcher).await?,
     };
     upload_model(&endpoint, &launcher.tools.model).await.context("the model could not be uploaded to the local S3")?;
@@ -49,13 +49,18 @@ pub(super) async fn start(launcher: &Launcher, storage: Storage) -> Result<Strin
     Ok(endpoint)
 }
 
-/// Starts MiniStack. Returns its endpoint.
-pub(crate) async fn start_ministack(launcher: &Launcher) -> Result<String> {
+/// Starts MiniStack, with what it held when it ended in order if it was to `persist` it. Returns its endpoint.
+pub(crate) async fn start_ministack(launcher: &Launcher, persist: bool) -> Result<String> {
+    let state = if persist { persistence(launcher)? } else { Vec::new() };
     let command = || {
         // Its MQTT would listen on a fixed port.
         let env = [("BIND_HOST", "127.0.0.1".to_owned()), ("IOT_MTLS_ENABLED", "0".to_owned())];
         let env = env.into_iter().chain([("GATEWAY_PORT", launcher.ports.of("ministack")?.to_string())]);
-        Ok(Command::new("ministack", launcher.tools.python_program("ministack")).env(CREDENTIALS).env(env).url(launcher.url("ministack")?))
+        Ok(Command::new("ministack", launcher.tools.python_program("ministack"))
+            .env(CREDENTIALS)
+            .env(env)
+            .env(state.clone())
+            .url(launcher.url("ministack")?))
     };
     let ready = async || match launcher.url("ministack") {
         Ok(url) => crate::wait::answers(&launcher.http, &format!("{url}/_ministack/health")).await,
@@ -63,6 +68,12 @@ pub(crate) async fn start_ministack(launcher: &Launcher) -> Result<String> {
     };
     launcher.start(Part { name: "ministack", ports: &["ministack"], limit: Duration::from_secs(60) }, command, ready).await?;
     launcher.url("ministack")
+}
+
+fn persistence(launcher: &Launcher) -> Result<Vec<(&'static str, String)>> {
+    let folder = |name| anyhow::Ok(launcher.state(name)?.display().to_string());
+    let on = || "1".to_owned();
+    Ok(vec![("PERSIST_STATE", on()), ("STATE_DIR", folder("ministack")?), ("S3_PERSIST", on()), ("S3_DATA_DIR", folder("ministack-s3")?)])
 }
 
 async fn upload_model(endpoint: &str, folder: &Path) -> Result<()> {

@@ -119,7 +119,7 @@ impl Stack {
                     Cloud::Moto => second::start_moto(launcher).await,
                 }
             };
-            let (storage, ec2) = tokio::try_join!(aws::start(launcher, options.storage), ec2)?;
+            let (storage, ec2) = tokio::try_join!(aws::start(launcher, options.storage, options.persist), ec2)?;
             Ok(Endpoints { sqs: storage.clone(), s3: storage, ec2 })
         };
         let (kubernetes, endpoints) = tokio::try_join!(kubernetes, endpoints)?;
@@ -210,6 +210,19 @@ impl Stack {
         supervisor.signal(name, signal);
         let gone = async || supervisor.running(name).is_none();
         crate::wait::until(&format!("{name} ends on {signal}"), Duration::from_secs(30), &log, gone).await
+    }
+
+    /// Ends MiniStack in order and starts it again where it was, with what it held: of a stack that was to `persist` it.
+    ///
+    /// # Errors
+    /// When it does not end within 30 s, or does not come back.
+    pub async fn restart_storage(&self) -> Result<()> {
+        const NAME: &str = "ministack";
+        let supervisor = &self.launcher.supervisor;
+        supervisor.signal(NAME, Signal::SIGTERM);
+        let gone = async || supervisor.running(NAME).is_none();
+        crate::wait::until("MiniStack ends on SIGTERM", Duration::from_secs(30), &supervisor.log(NAME), gone).await?;
+        aws::start_ministack(&self.launcher, true).await.map(drop)
     }
 
     /// Ends all processes of the stack and removes what they kept, but their logs.

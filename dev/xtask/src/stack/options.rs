@@ -54,6 +54,8 @@ pub struct StackOptions {
     pub images: Vec<ImageBinary>,
     /// What plays SQS and S3.
     pub storage: Storage,
+    /// MiniStack keeps what it holds over [`super::Stack::restart_storage`].
+    pub persist: bool,
     /// What plays EC2. What follows about EC2 holds for cloudsim.
     pub cloud: Cloud,
     /// How quick EC2 is.
@@ -82,6 +84,7 @@ impl StackOptions {
             detached: false,
             images: Vec::new(),
             storage: Storage::default(),
+            persist: false,
             cloud: Cloud::default(),
             delays: CloudDelays::default(),
             guests: Guests::default(),

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod aws;
+pub mod colours;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -12,7 +12,7 @@ use crate::tools::Tools;
 /// Starts both; returns the environment in which tests find them.
 pub(super) async fn start(supervisor: &Supervisor, paths: &Paths, tools: &Tools) -> Result<Vec<(String, String)>> {
     let launcher = Launcher::new(supervisor.clone(), paths.clone(), tools.clone(), Progress::quiet())?;
-    let (ministack, moto) = tokio::try_join!(start_ministack(&launcher), start_moto(&launcher))?;
+    let (ministack, moto) = tokio::try_join!(start_ministack(&launcher, false), start_moto(&launcher))?;
     let endpoints = [("AWS_ENDPOINT_URL_SQS", &ministack), ("AWS_ENDPOINT_URL_S3", &ministack), ("CLASSIFIERFLEET_MOTO_URL", &moto)];
     let endpoints = endpoints.map(|(name, value)| (name.to_owned(), value.clone()));
     let python = ("CLASSIFIERFLEET_TEST_PYTHON".to_owned(), tools.python.display().to_string());

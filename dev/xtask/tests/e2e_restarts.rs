@@ -1,0 +1,199 @@
+//! Gateways, operator, SQS and S3 that go away and come back at random: whoever got an id gets the right result, and whoever sends a
+//! request again that was not answered, with the same Idempotency-Key, uploads nothing twice.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt as _, stream};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+use support::{colours, fleet, patch, until};
+use uuid::Uuid;
+use xtask::stack::Stack;
+
+/// Of a quick run; CLASSIFIERFLEET_UPLOADS says another number.
+const UPLOADS: usize = 2_000;
+/// Uploads that wait for their answer at a time.
+const AT_ONCE: usize = 50;
+const WORKERS: usize = 4;
+const DISTURB_EVERY: Duration = Duration::from_secs(3);
+/// Longer than any answer takes, drained gateways included.
+const PATIENCE: Duration = Duration::from_secs(120);
+const GATEWAY: &str = "classifierfleet-gateway";
+
+/// How often what was disturbed.
+type Disturbances = Mutex<BTreeMap<&'static str, usize>>;
+
+/// What clients met.
+#[derive(Default)]
+struct Met {
+    /// Answers that told to try again, by status; 0: none came.
+    again: Mutex<BTreeMap<u16, usize>>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the dev tools: cargo xtask test makes them"]
+async fn every_id_ends_in_its_result_whatever_is_restarted() {
+    let stack = Stack::for_test("restarts", |options| {
+        options.fleet = "dev/xtask/tests/e2e_restarts.yaml".into();
+        options.persist = true;
+        // What relays cannot pass on while SQS is away is no request of ours.
+        options.record = false;
+    });
+    let stack = stack.await.unwrap();
+    colours::upload_model(&stack).await;
+    patch(&stack, json!({"workers": {"min": WORKERS}})).await;
+    let ready = WORKERS.to_string();
+    until("all workers are ready", async || fleet(&stack, "{.status.workers.ready}").await == ready).await;
+    let gateways = gateways(&stack).await;
+
+    let uploads = std::env::var("CLASSIFIERFLEET_UPLOADS").map_or(UPLOADS, |text| text.parse().unwrap());
+    let (begun, met, disturbances) = (Instant::now(), Met::default(), Disturbances::default());
+    let ids = tokio::select! {
+        ids = upload_all(&gateways, uploads, &met) => ids,
+        never = disturb(&stack, &disturbances) => match never {},
+    };
+    let seconds = begun.elapsed().as_secs_f64();
+    let distinct: BTreeSet<Uuid> = ids.iter().map(|(_, id)| *id).collect();
+    assert_eq!((ids.len(), distinct.len()), (uploads, uploads), "each upload has one id, its own, however often it was sent");
+    all_have_their_results(&gateways, &ids).await;
+    nothing_was_stored_twice(&stack, &distinct).await;
+    println!(
+        "{uploads} uploads in {seconds:.0} s with {:?}: every id ended in its own result; told to try again, by status (0: no answer): {:?}",
+        disturbances.into_inner().unwrap(),
+        met.again.into_inner().unwrap()
+    );
+    stack.stop().await.unwrap();
+}
+
+/// URLs of both replicas: each pod keeps its address.
+async fn gateways(stack: &Stack) -> Vec<String> {
+    let port = stack.gateway_url().unwrap().rsplit_once(':').unwrap().1.to_owned();
+    let all = ["get", "pods", "-o", "jsonpath={.items[*].status.podIP}"];
+    until("both gateways have an address", async || stack.kubectl(&all).await.unwrap().split_whitespace().count() == 2).await;
+    stack.kubectl(&all).await.unwrap().split_whitespace().map(|address| format!("http://{address}:{port}")).collect()
+}
+
+/// The label that each upload should have, and its id.
+async fn upload_all(gateways: &[String], uploads: usize, met: &Met) -> Vec<(&'static str, Uuid)> {
+    let http = Client::builder().timeout(PATIENCE).connect_timeout(Duration::from_secs(2)).build().unwrap();
+    let uploads = (0..uploads).map(|number| {
+        let http = http.clone();
+        async move {
+            let (label, image) = colours::image(number);
+            (label, upload(&http, gateways, number, image, met).await)
+        }
+    });
+    stream::iter(uploads).buffer_unordered(AT_ONCE).collect().await
+}
+
+/// As a client that wants its image classified once: the same key until there is an id, from whichever gateway answers.
+async fn upload(http: &Client, gateways: &[String], number: usize, image: Vec<u8>, met: &Met) -> Uuid {
+    // One half waits for its labels, the other asks for them later.
+    let path = if number.is_multiple_of(2) { "/upload" } else { "/v1/images" };
+    let begun = Instant::now();
+    for attempt in 0.. {
+        assert!(begun.elapsed() < PATIENCE * 3, "{number} found nobody to take it");
+        let form = Form::new().part("myfile", Part::bytes(image.clone()).file_name(format!("{number}.bmp")));
+        let request = http.post(format!("{}{path}", gateways[(number + attempt) % gateways.len()])).multipart(form);
+        let request = request.header("accept", "application/json").header("idempotency-key", format!("upload-{number}"));
+        let status = match request.send().await {
+            Ok(answer) => match id(answer).await {
+                Ok(id) => return id,
+                Err(status) => status,
+            },
+            Err(_) => 0,
+        };
+        *met.again.lock().unwrap().entry(status).or_default() += 1;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    unreachable!()
+}
+
+/// The id in an answer, whatever else it says; or the status of one that has none.
+async fn id(answer: Response) -> Result<Uuid, u16> {
+    let status = answer.status();
+    let Ok(body) = answer.text().await else { return Err(0) };
+    let json: Value = serde_json::from_str(&body).unwrap_or_default();
+    let id = json["id"].as_str().or(json["images"][0]["id"].as_str()).and_then(|id| id.parse().ok());
+    let may_be_tried_again = status.is_success() || status.is_server_error() || [409, 429].contains(&status.as_u16());
+    assert!(may_be_tried_again, "{status}: {body}");
+    assert!(status.as_u16() != 500, "{body}");
+    id.ok_or(status.as_u16())
+}
+
+async fn disturb(stack: &Stack, disturbances: &Disturbances) -> Infallible {
+    let mut number = 0;
+    loop {
+        tokio::time::sleep(DISTURB_EVERY).await;
+        let chance = usize::from(Uuid::new_v4().as_bytes()[0]);
+        let replica = chance % 2;
+        let what = match number % 4 {
+            0 => {
+                stack.kubectl(&["delete", "pod", &format!("imagenet-gateway-{replica}"), "--wait=false"]).await.unwrap();
+                "gateways deleted"
+            }
+            1 => {
+                stack.kill_operator("operator", Signal::SIGKILL).await.unwrap();
+                stack.spawn_operator("operator").await.unwrap();
+                "operators killed"
+            }
+            2 => {
+                stack.restart_storage().await.unwrap();
+                "restarts of SQS and S3"
+            }
+            _ => {
+                let processes = stack.supervisor().processes().into_iter();
+                let gateways: Vec<_> = processes.filter(|process| process.command.contains(GATEWAY)).collect();
+                if let Some(one) = gateways.get(chance % gateways.len().max(1)) {
+                    kill(Pid::from_raw(one.pid), Signal::SIGKILL).unwrap();
+                }
+                "gateways killed"
+            }
+        };
+        *disturbances.lock().unwrap().entry(what).or_default() += 1;
+        number += 1;
+    }
+}
+
+/// From whichever replica answers: results are everybody's.
+async fn all_have_their_results(gateways: &[String], ids: &[(&'static str, Uuid)]) {
+    let http = Client::builder().timeout(PATIENCE).build().unwrap();
+    let checks = ids.iter().enumerate().map(|(number, (label, id))| {
+        let (http, url) = (http.clone(), format!("{}/v1/images/{id}?wait=30", gateways[number % gateways.len()]));
+        async move {
+            let view = async || -> Value {
+                match http.get(&url).send().await {
+                    Ok(answer) => answer.json().await.unwrap_or_default(),
+                    Err(_) => Value::Null,
+                }
+            };
+            let is_done = async || !matches!(view().await["status"].as_str(), None | Some("Pending"));
+            until(&format!("{id} has its result"), is_done).await;
+            let view = view().await;
+            assert_eq!(view["result"], *label, "{view}");
+        }
+    });
+    stream::iter(checks).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+}
+
+/// Nothing was stored under another id than those that were given out.
+async fn nothing_was_stored_twice(stack: &Stack, ids: &BTreeSet<Uuid>) {
+    let (s3, _) = support::aws::clients(stack).await;
+    let mut pages = s3.list_objects_v2().bucket("restarts-in").into_paginator().send();
+    while let Some(page) = pages.next().await {
+        for object in page.unwrap().contents() {
+            let key = object.key().unwrap();
+            let id = key.split('/').next().unwrap().parse::<Uuid>();
+            assert!(id.is_err() || ids.contains(&id.unwrap()), "{key} belongs to nobody");
+        }
+    }
+}
