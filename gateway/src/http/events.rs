@@ -35,7 +35,7 @@ pub(super) fn response(core: &Core, headers: &HeaderMap, query: &str, socket: Op
     let Some(socket) = socket else {
         return Ok(server_sent(core.events.listen(last(headers, query).as_deref())?));
     };
-    same_origin(headers)?;
+    allowed_origin(headers, &core.settings.transport.cors_origins)?;
     let listener = core.events.listen(last(headers, query).as_deref())?;
     let tasks = core.tasks.clone();
     let upgrade = socket.max_message_size(MAX_MESSAGE_BYTES).max_frame_size(MAX_MESSAGE_BYTES);
@@ -51,9 +51,12 @@ fn last(headers: &HeaderMap, query: &str) -> Option<String> {
     parameters.into_iter().find_map(|(name, value)| (name == "lastEventId").then_some(value))
 }
 
-/// Browsers let any page open a WebSocket to anywhere, and say only which page it was.
-fn same_origin(headers: &HeaderMap) -> Result<(), Refusal> {
+/// Browsers let any page open a WebSocket to anywhere, and say only which page it was: the gateway's own, or one of `others`.
+fn allowed_origin(headers: &HeaderMap, others: &[HeaderValue]) -> Result<(), Refusal> {
     let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+    if others.iter().any(|other| other == "*" || other == origin) {
+        return Ok(());
+    }
     let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     if authority.is_some() && authority == host {
@@ -140,12 +143,13 @@ mod tests {
             (Some("https://gateway:8080"), true),
             (Some("http://gateway"), false),
             (Some("https://evil.example"), false),
+            (Some("https://friend.example"), true),
             (Some("null"), false),
         ];
         for (origin, allowed) in table {
             let mut headers = HeaderMap::from_iter([(HOST, "gateway:8080".parse().unwrap())]);
             headers.extend(origin.map(|origin| (ORIGIN, origin.parse().unwrap())));
-            assert_eq!(same_origin(&headers).is_ok(), allowed, "{origin:?}");
+            assert_eq!(allowed_origin(&headers, &["https://friend.example".parse().unwrap()]).is_ok(), allowed, "{origin:?}");
         }
     }
 }
