@@ -7,6 +7,8 @@ use crate::refusal::Refusal;
 /// Images in a list whose client asks for no number, and the most that there may be.
 const LISTED: usize = 50;
 const LISTED_AT_MOST: usize = 200;
+/// Ids in one query: twice as many would be too long for a request's head, with what else is in it.
+const CHOSEN_AT_MOST: usize = 100;
 
 /// What a list shows.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,9 +53,9 @@ pub(crate) fn wanted(query: &str) -> Result<Wanted, Refusal> {
 /// What is no id is no image's, and is left out as others that nobody has.
 fn chosen(ids: &str) -> Result<Wanted, Refusal> {
     let ids: Vec<&str> = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
-    if ids.len() > LISTED_AT_MOST {
+    if ids.len() > CHOSEN_AT_MOST {
         let value = format!("{},…", ids[0]);
-        return Err(Refusal::BadParameter { name: "ids", value, want: "at most 200 ids, separated by commas, and ask for the rest apart" });
+        return Err(Refusal::BadParameter { name: "ids", value, want: "at most 100 ids, separated by commas, and ask for the rest apart" });
     }
     Ok(Wanted::Ids(ids.into_iter().filter_map(|id| Uuid::parse_str(id).ok()).collect()))
 }
@@ -81,7 +83,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_named() {
-        let many = format!("ids={}", "x,".repeat(201));
+        let many = format!("ids={}", "x,".repeat(101));
         for (query, name) in [("limit=0", "limit"), ("limit=201", "limit"), ("limit=all", "limit"), ("before=7", "before"), (&many, "ids")]
         {
             let refusal = wanted(query).unwrap_err().to_string();

@@ -2,7 +2,7 @@
 // can send no token.
 
 const CATCH_UP_EVERY = 5000;
-const ASKED_AT_ONCE = 200;
+const ASKED_AT_ONCE = 100;
 /** The gateway says something every 15 s; after three of these it is gone. */
 const SILENCE = 50_000;
 
