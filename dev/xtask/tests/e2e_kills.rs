@@ -16,8 +16,8 @@ use futures::{StreamExt as _, stream};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::multipart::{Form, Part};
-use serde_json::{Value, json};
-use support::{colours, fleet, patch, until};
+use serde_json::Value;
+use support::{colours, until};
 use uuid::Uuid;
 use wire::{JobResult, Outcome};
 use xtask::stack::Stack;
@@ -38,10 +38,7 @@ async fn no_image_is_lost_when_workers_are_killed() {
         options.record = false;
     });
     let stack = stack.await.unwrap();
-    colours::upload_model(&stack).await;
-    patch(&stack, json!({"workers": {"min": WORKERS}})).await;
-    let ready = WORKERS.to_string();
-    until("all workers are ready", async || fleet(&stack, "{.status.workers.ready}").await == ready).await;
+    colours::start_workers(&stack, WORKERS).await;
 
     let (begun, kills) = (Instant::now(), AtomicUsize::new(0));
     let answers = tokio::select! {

@@ -14,8 +14,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response};
-use serde_json::{Value, json};
-use support::{colours, fleet, patch, until};
+use serde_json::Value;
+use support::{colours, until};
 use uuid::Uuid;
 use xtask::stack::Stack;
 
@@ -49,10 +49,7 @@ async fn every_id_ends_in_its_result_whatever_is_restarted() {
         options.record = false;
     });
     let stack = stack.await.unwrap();
-    colours::upload_model(&stack).await;
-    patch(&stack, json!({"workers": {"min": WORKERS}})).await;
-    let ready = WORKERS.to_string();
-    until("all workers are ready", async || fleet(&stack, "{.status.workers.ready}").await == ready).await;
+    colours::start_workers(&stack, WORKERS).await;
     let gateways = gateways(&stack).await;
 
     let uploads = std::env::var("CLASSIFIERFLEET_UPLOADS").map_or(UPLOADS, |text| text.parse().unwrap());

@@ -12,6 +12,7 @@ use warp::reply::Response;
 use warp::sse;
 use warp::ws::{Message, WebSocket, Ws};
 
+use super::query;
 use crate::core::Core;
 use crate::events::{Event, Listener};
 use crate::refusal::Refusal;
@@ -47,8 +48,7 @@ fn last(headers: &HeaderMap, query: &str) -> Option<String> {
     if let Some(value) = headers.get("last-event-id") {
         return Some(String::from_utf8_lossy(value.as_bytes()).into_owned());
     }
-    let parameters: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
-    parameters.into_iter().find_map(|(name, value)| (name == "lastEventId").then_some(value))
+    query::parameter(query, "lastEventId")
 }
 
 /// Browsers let any page open a WebSocket to anywhere, and say only which page it was: the gateway's own, or one of `others`.

@@ -4,13 +4,24 @@
 use std::fs;
 
 use aws_sdk_s3::primitives::ByteStream;
+use serde_json::json;
 use xtask::paths::Paths;
 use xtask::stack::Stack;
 
+use super::{fleet, patch, until};
+
 const COLOURS: [(&str, [u8; 3]); 3] = [("red", [20, 30, 200]), ("green", [30, 180, 20]), ("blue", [220, 20, 10])];
 
+/// Puts the model where the fleet looks for it, and waits until so many workers are ready.
+pub async fn start_workers(stack: &Stack, workers: usize) {
+    upload_model(stack).await;
+    patch(stack, json!({"workers": {"min": workers}})).await;
+    let ready = workers.to_string();
+    until("all workers are ready", async || fleet(stack, "{.status.workers.ready}").await == ready).await;
+}
+
 /// Puts the model where `s3://imagenet-models/colours` is.
-pub async fn upload_model(stack: &Stack) {
+async fn upload_model(stack: &Stack) {
     let (s3, _) = super::aws::clients(stack).await;
     let folder = Paths::discover().unwrap().root.join("worker/tests/colours");
     for file in fs::read_dir(folder).unwrap() {
