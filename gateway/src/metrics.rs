@@ -14,6 +14,8 @@ pub(crate) struct Metrics {
     uploads: IntCounterVec,
     duration: Histogram,
     cache: IntCounterVec,
+    /// Requests to AWS, retries included.
+    pub(crate) aws_calls: IntCounterVec,
     /// Images that wait for their result.
     pub(crate) pending: IntGauge,
     /// Listeners to events.
@@ -39,14 +41,19 @@ impl Metrics {
                 Opts::new("cache_requests_total", "Images looked up among the answers kept for the same bytes."),
                 &["result"],
             )?,
+            aws_calls: IntCounterVec::new(
+                Opts::new("aws_calls_total", "Requests to SQS and S3, retries included, by what was asked."),
+                &["call"],
+            )?,
             pending: IntGauge::new("pending_uploads", "Images that wait for their result.")?,
             event_streams: IntGauge::new("event_streams", "Clients that listen to events.")?,
             received: IntCounter::new("received_bytes_total", "Bytes of request bodies.")?,
             wake_writes: IntCounter::new("wake_writes_total", "Writes of the Lease that tells the operator of images that wait.")?,
             wake_failures: IntCounter::new("wake_failures_total", "Writes of that Lease that failed.")?,
         };
-        registry.register(Box::new(metrics.uploads.clone()))?;
-        registry.register(Box::new(metrics.cache.clone()))?;
+        for counters in [&metrics.uploads, &metrics.cache, &metrics.aws_calls] {
+            registry.register(Box::new(counters.clone()))?;
+        }
         registry.register(Box::new(metrics.duration.clone()))?;
         registry.register(Box::new(metrics.pending.clone()))?;
         registry.register(Box::new(metrics.event_streams.clone()))?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use service::calls::CallCounter;
 use service::monitor::{self, Readiness};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::{JoinError, JoinSet};
@@ -207,10 +208,13 @@ struct Parts {
 
 impl Parts {
     fn new(settings: Settings, aws: &SdkConfig, metrics: Metrics) -> Self {
-        let sqs = aws_sdk_sqs::Client::new(aws);
+        let counter = CallCounter(metrics.aws_calls.clone());
+        let s3 = aws_sdk_s3::config::Builder::from(aws).interceptor(counter.clone()).build();
+        let sqs = aws_sdk_sqs::config::Builder::from(aws).interceptor(counter).build();
+        let (s3, sqs) = (aws_sdk_s3::Client::from_conf(s3), aws_sdk_sqs::Client::from_conf(sqs));
         let requests = Queue::new(sqs.clone(), settings.request_queue.clone());
         let replies = Queue::new(sqs, settings.reply_queue.clone());
-        let store = Store::new(aws_sdk_s3::Client::new(aws), settings.input_bucket.clone(), settings.output_bucket.clone());
+        let store = Store::new(s3, settings.input_bucket.clone(), settings.output_bucket.clone());
         let (sender, send_loop) = jobs::sender(requests.clone(), settings.max_message_bytes as usize);
         let core = Arc::new(Core::new(settings, store, sender, metrics.clone()));
         let wake = Wake::new(&core.settings, &core.waiting, metrics);

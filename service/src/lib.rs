@@ -2,6 +2,7 @@
 //! Knows nothing of what they are for.
 
 pub mod aws;
+pub mod calls;
 pub mod logs;
 pub mod monitor;
 pub mod shutdown;

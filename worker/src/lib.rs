@@ -4,7 +4,6 @@
 //! receive → fetch → decode → infer → result to S3 → reply → delete **last**, so that a worker that dies loses nothing.
 
 pub mod activity;
-pub mod calls;
 mod cause;
 pub mod drain;
 pub mod image;

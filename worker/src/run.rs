@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use prometheus::Registry;
+use service::calls::CallCounter;
 use service::monitor::Readiness;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use crate::activity::Activity;
-use crate::calls::CallCounter;
 use crate::drain::Watch;
 use crate::instance::{Instance, InstanceError};
 use crate::intent::IntentSource;
