@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::primitives::ByteStream;
 
@@ -35,6 +35,16 @@ impl Endpoints {
         let endpoints = [("AWS_ENDPOINT_URL_EC2", &self.ec2), ("AWS_ENDPOINT_URL_SQS", &self.sqs), ("AWS_ENDPOINT_URL_S3", &self.s3)];
         let endpoints = endpoints.into_iter().map(|(name, value)| (name.to_owned(), value.clone()));
         endpoints.chain(CREDENTIALS.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
+    }
+
+    /// A client for SQS, whatever the environment says.
+    pub async fn sqs_client(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&config(&self.sqs).await)
+    }
+
+    /// A client for S3, whatever the environment says.
+    pub async fn s3_client(&self) -> aws_sdk_s3::Client {
+        s3_client(&self.s3).await
     }
 }
 
@@ -91,12 +101,13 @@ async fn upload_model(endpoint: &str, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A client for the S3 at `endpoint`, whatever the environment says.
 async fn s3_client(endpoint: &str) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::new(&config(endpoint).await)
+}
+
+async fn config(endpoint: &str) -> SdkConfig {
     let [(_, key), (_, secret), (_, region)] = CREDENTIALS;
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(region))
-        .endpoint_url(endpoint)
-        .credentials_provider(Credentials::new(key, secret, None, None, "the local stack"));
-    aws_sdk_s3::Client::new(&config.load().await)
+    let credentials = Credentials::new(key, secret, None, None, "the local stack");
+    let defaults = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region));
+    defaults.endpoint_url(endpoint).credentials_provider(credentials).load().await
 }

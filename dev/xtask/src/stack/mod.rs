@@ -130,7 +130,8 @@ impl Stack {
     async fn finish(&mut self, options: &StackOptions) -> Result<()> {
         let own_pods = self.kubernetes.has_no_nodes().await?;
         if own_pods {
-            let mut images = vec![ImageBinary::new("classifierfleet/gateway", self.launcher.paths.bin.join("classifierfleet-gateway"))];
+            let gateway = options.gateway.clone().unwrap_or_else(|| self.launcher.paths.bin.join("classifierfleet-gateway"));
+            let mut images = vec![ImageBinary::new("classifierfleet/gateway", gateway)];
             images.extend(options.images.iter().cloned());
             kubernetes::start_pods(&self.launcher, &self.kubernetes, &images)?;
         }

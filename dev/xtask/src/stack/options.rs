@@ -52,6 +52,8 @@ pub struct StackOptions {
     pub detached: bool,
     /// Programs that stand for container images, besides the gateway's.
     pub images: Vec<ImageBinary>,
+    /// The gateway's program; default: the one that cargo built with this one.
+    pub gateway: Option<PathBuf>,
     /// What plays SQS and S3.
     pub storage: Storage,
     /// MiniStack keeps what it holds over [`super::Stack::restart_storage`].
@@ -83,6 +85,7 @@ impl StackOptions {
             context: None,
             detached: false,
             images: Vec::new(),
+            gateway: None,
             storage: Storage::default(),
             persist: false,
             cloud: Cloud::default(),

@@ -11,7 +11,7 @@ use super::shell;
 use crate::paths::Paths;
 use crate::progress::Progress;
 
-const HINT: &str = "install Go 1.24 or newer (https://go.dev/dl) and put `go` on the PATH";
+pub(super) const HINT: &str = "install Go 1.24 or newer (https://go.dev/dl) and put `go` on the PATH";
 const NAMES: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "signing-key"];
 
 /// The folder with all programs of [`NAMES`].

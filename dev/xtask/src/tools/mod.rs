@@ -4,6 +4,7 @@
 mod browser;
 pub(crate) mod cross;
 pub(crate) mod fuzzer;
+pub(crate) mod k6;
 mod keyed;
 mod kubernetes;
 mod model;

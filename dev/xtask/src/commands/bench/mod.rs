@@ -3,11 +3,13 @@
 
 mod client;
 mod fleet;
+mod gateway;
 mod infer;
 mod path;
 mod peer;
 mod report;
 mod scale;
+mod usage;
 mod worker;
 
 use std::fs::File;
@@ -32,6 +34,9 @@ pub(super) struct BenchArgs {
 
 #[derive(Debug, Subcommand)]
 enum Benchmark {
+    /// Uploads in, labels out, with workers that answer at once, next to a plain Python gateway: rate, times, CPU, memory.
+    #[command(long_about = gateway::ABOUT)]
+    Gateway(gateway::GatewayArgs),
     /// One network on one thread: fused tract, plain tract and onnxruntime; and decoding photos.
     #[command(long_about = infer::ABOUT)]
     Infer(infer::InferArgs),
@@ -48,6 +53,7 @@ enum Benchmark {
 
 pub(super) async fn run(paths: &Paths, args: BenchArgs) -> Result<()> {
     match args.benchmark {
+        Benchmark::Gateway(args) => gateway::run(paths, args).await,
         Benchmark::Infer(args) => infer::run(paths, args).await,
         Benchmark::Path(args) => path::run(paths, args).await,
         Benchmark::Scale(args) => scale::run(paths, args).await,

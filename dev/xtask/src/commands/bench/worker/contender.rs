@@ -4,18 +4,16 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::fleet::{OUTPUT_BUCKET, REQUEST_QUEUE};
-use super::super::peer;
+use super::super::{peer, usage};
 use crate::process::Process;
 use crate::stack::Stack;
 use crate::wait;
 
-/// The kernel counts CPU time in these, whatever its own clock.
-const TICKS_PER_SECOND: f64 = 100.0;
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 /// What a poll of a worker that is gone has taken comes back soon: MiniStack goes on with such polls (see `peer.rs`).
 pub(super) const VISIBILITY_SECONDS: u32 = 10;
@@ -94,7 +92,7 @@ impl<'a> Contender<'a> {
             }
             None => None,
         };
-        Ok(Sample { cpu_seconds: cpu_seconds(Path::new(&format!("/proc/{}/stat", self.pid)))?, told })
+        Ok(Sample { cpu_seconds: usage::cpu_seconds(self.pid)?, told })
     }
 
     /// Ends it; what it was polling for is nobody's by then.
@@ -170,15 +168,6 @@ fn told(metrics: &str) -> Told {
     }
 }
 
-/// User and system time of a process, from `/proc/PID/stat`.
-fn cpu_seconds(stat: &Path) -> Result<f64> {
-    let stat = std::fs::read_to_string(stat).context("the worker has ended")?;
-    let Some((_, fields)) = stat.rsplit_once(") ") else { bail!("{stat} is no process") };
-    // Fields 14 and 15, counted from 1, of which two are gone.
-    let ticks: Vec<f64> = fields.split(' ').skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
-    Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,13 +184,5 @@ classifierfleet_worker_jobs_total{ending=\"failed\"} 2
 ";
         let Told { done, calls, classify_seconds } = told(text);
         assert_eq!([done, calls, classify_seconds], [598.0, 1201.0, 4.5]);
-    }
-
-    #[test]
-    fn the_cpu_time_of_a_process_is_what_it_and_the_kernel_took() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("stat");
-        std::fs::write(&file, "42 (a (b) c) S 1 42 42 0 -1 4194304 1 0 0 0 150 75 0 0 20 0 1 0 1 1 1").unwrap();
-        assert_eq!(cpu_seconds(&file).unwrap(), 2.25);
     }
 }

@@ -4,8 +4,6 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::Credentials;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, QueueAttributeName, SendMessageBatchRequestEntry};
 use jiff::Timestamp;
@@ -15,7 +13,7 @@ use wire::{Job, JobResult};
 use super::super::fleet::{OUTPUT_BUCKET, REQUEST_QUEUE};
 use super::contender::VISIBILITY_SECONDS;
 use crate::photos::Photo;
-use crate::stack::{CREDENTIALS, Stack};
+use crate::stack::Stack;
 
 const INPUT_BUCKET: &str = "bench-in";
 const REPLY_QUEUE: &str = "bench-replies";
@@ -34,15 +32,7 @@ pub(super) struct Load {
 impl Load {
     /// Makes queues and buckets, and puts the photos in.
     pub(super) async fn new(stack: &Stack, photos: Vec<Photo>) -> Result<Self> {
-        let [(_, key), (_, secret), (_, region)] = CREDENTIALS;
-        let endpoints = stack.endpoints()?;
-        let config = |endpoint: &str| {
-            let credentials = Credentials::new(key, secret, None, None, "bench");
-            let defaults = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region));
-            defaults.credentials_provider(credentials).endpoint_url(endpoint).load()
-        };
-        let s3 = aws_sdk_s3::Client::new(&config(&endpoints.s3).await);
-        let sqs = aws_sdk_sqs::Client::new(&config(&endpoints.sqs).await);
+        let (s3, sqs) = (stack.endpoints()?.s3_client().await, stack.endpoints()?.sqs_client().await);
         for bucket in [INPUT_BUCKET, OUTPUT_BUCKET] {
             s3.create_bucket().bucket(bucket).send().await?;
         }
