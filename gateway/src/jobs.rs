@@ -13,8 +13,8 @@ use wire::{Job, SMALLEST_MESSAGE_LIMIT, batches};
 
 use crate::aws::{AwsError, Outgoing, Queue};
 
-/// Senders that work side by side: while one waits for SQS, the next job does not.
-const SENDERS: usize = 4;
+/// Senders that work side by side: while one waits for SQS, the next job does not. More would only send smaller batches.
+const SENDERS: usize = 2;
 /// Jobs that are known to have been sent; one that is forgotten is sent again when its request is, and done twice.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 

@@ -16,7 +16,7 @@ struct Arguments {
 }
 
 /// Threads for what blocks: files and names. More would only queue at the disk, and each takes memory.
-const BLOCKING_THREADS: usize = 16;
+const BLOCKING_THREADS: usize = 4;
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();

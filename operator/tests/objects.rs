@@ -209,7 +209,7 @@ fn a_user_may_choose_the_spools_volume_and_bring_more() {
 fn uploads_under_way_are_waited_for_as_long_as_the_pod_may_live() {
     // Request timeout, the user's grace; grace and drain that follow.
     for (timeout, users, grace, drain) in
-        [(900, None, 75, 60), (10, None, 25, 10), (900, Some(300), 300, 285), (900, Some(5), 5, 0), (20, Some(300), 300, 20)]
+        [(900, None, 80, 60), (10, None, 30, 10), (900, Some(300), 300, 280), (900, Some(5), 5, 0), (20, Some(300), 300, 20)]
     {
         let pod = pod(|fleet| {
             fleet.spec.gateway.request_timeout_seconds = timeout;

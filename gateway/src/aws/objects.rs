@@ -8,6 +8,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 use wire::{JobResult, ObjectKeys, Outcome, stem};
 
+use super::store::boxed;
 use super::{AwsError, Store};
 
 /// One of the two buckets.
@@ -49,7 +50,7 @@ impl Store {
     /// Up to 1,000 keys behind `after`.
     pub(crate) async fn page(&self, bucket: Bucket, after: &str) -> Result<Page, AwsError> {
         let name = self.name(bucket);
-        let list = self.client.list_objects_v2().bucket(name).start_after(after).send().await;
+        let list = boxed(self.client.list_objects_v2().bucket(name).start_after(after).send()).await;
         let list = list.map_err(|error| AwsError::call(format!("the bucket {name:?} cannot be listed"), error))?;
         let keys = list.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect();
         Ok(Page { keys, more: list.is_truncated.unwrap_or(false) })
@@ -65,14 +66,14 @@ impl Store {
     /// Deletes an object; one that is not there is deleted already.
     pub(crate) async fn delete(&self, bucket: Bucket, key: &str) -> Result<(), AwsError> {
         let name = self.name(bucket);
-        let deleted = self.client.delete_object().bucket(name).key(key).send().await;
+        let deleted = boxed(self.client.delete_object().bucket(name).key(key).send()).await;
         deleted.map(drop).map_err(|error| AwsError::call(format!("an object could not be deleted from the bucket {name:?}"), error))
     }
 
     /// Writes an object into the input bucket if there is none of its key; false if there is, or is just being written.
     pub(crate) async fn put_new(&self, key: &str, body: String) -> Result<bool, AwsError> {
         let put = self.client.put_object().bucket(&self.input).key(key).content_type("application/json").if_none_match("*");
-        match put.body(ByteStream::from(body.into_bytes())).send().await {
+        match boxed(put.body(ByteStream::from(body.into_bytes())).send()).await {
             Ok(_) => Ok(true),
             // There is one (412), or another is written at this moment (409).
             Err(error) if matches!(status(&error), Some(409 | 412)) => Ok(false),
@@ -121,13 +122,13 @@ impl Store {
 
     async fn put_text(&self, key: &str, content_type: &str, body: String) -> Result<(), AwsError> {
         let put = self.client.put_object().bucket(&self.output).key(key).content_type(content_type);
-        let put = put.body(ByteStream::from(body.into_bytes())).send().await;
+        let put = boxed(put.body(ByteStream::from(body.into_bytes())).send()).await;
         put.map(drop).map_err(|error| AwsError::call(format!("the result could not be stored in the bucket {:?}", self.output), error))
     }
 
     /// An object, if it is there; `failed` says what could not be done.
     pub(super) async fn get(&self, bucket: &str, key: &str, failed: impl Fn() -> String) -> Result<Option<GetObjectOutput>, AwsError> {
-        match self.client.get_object().bucket(bucket).key(key).send().await {
+        match boxed(self.client.get_object().bucket(bucket).key(key).send()).await {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => Ok(None),
             Err(error) => Err(AwsError::call(failed(), error)),

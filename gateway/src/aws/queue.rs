@@ -87,9 +87,9 @@ impl Queue {
         Ok(answer.messages.unwrap_or_default())
     }
 
-    /// Deletes received messages. One that SQS does not delete comes again, which does no harm.
-    pub(crate) async fn delete(&self, messages: Vec<Message>) -> Result<(), AwsError> {
-        let entries = messages.into_iter().filter_map(|message| message.receipt_handle).enumerate().filter_map(|(place, receipt)| {
+    /// Deletes received messages, at most [`Self::BATCH`]. One that SQS does not delete comes again, which does no harm.
+    pub(crate) async fn delete(&self, receipts: Vec<String>) -> Result<(), AwsError> {
+        let entries = receipts.into_iter().enumerate().filter_map(|(place, receipt)| {
             DeleteMessageBatchRequestEntry::builder().id(place.to_string()).receipt_handle(receipt).build().ok()
         });
         let delete = self.client.delete_message_batch().queue_url(self.url().await?).set_entries(Some(entries.collect()));

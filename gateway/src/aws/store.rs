@@ -1,5 +1,6 @@
 //! Images and results as objects in S3.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use aws_sdk_s3::Client;
@@ -55,8 +56,7 @@ impl Store {
     pub(crate) async fn put(&self, key: &str, image: &Content, content_type: &str) -> Result<(), AwsError> {
         let _turn = self.puts.acquire().await;
         let put = self.client.put_object().bucket(&self.input).key(key).content_type(content_type).body(body(image));
-        // Boxed: what waits for its turn needs no room for the SDK's state.
-        match Box::pin(put.send()).await {
+        match boxed(put.send()).await {
             Ok(_) => Ok(()),
             Err(error) => Err(AwsError::call(format!("the image could not be stored in the bucket {:?}", self.input), error)),
         }
@@ -80,7 +80,7 @@ impl Store {
     }
 
     pub(super) async fn first(&self, bucket: &str, prefix: &str) -> Result<Option<String>, AwsError> {
-        let list = self.client.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1).send().await;
+        let list = boxed(self.client.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1).send()).await;
         let list = list.map_err(|error| AwsError::call(format!("the bucket {bucket:?} cannot be listed"), error))?;
         Ok(list.contents.and_then(|objects| objects.into_iter().find_map(|object| object.key)))
     }
@@ -93,6 +93,12 @@ impl Store {
         let result = serde_json::from_slice(&body.into_bytes());
         result.map(Some).map_err(|source| AwsError::NotAResult { key: key.to_owned(), source })
     }
+}
+
+/// A call to AWS, in memory of its own while it is under way: each takes kilobytes of state, and an upload that waits for its turn or
+/// its result, as most do, would keep room for the largest that it may ever make.
+pub(super) fn boxed<T>(call: impl Future<Output = T> + Send) -> Pin<Box<impl Future<Output = T> + Send>> {
+    Box::pin(call)
 }
 
 /// A body that can be sent again when the first try fails.

@@ -177,7 +177,8 @@ async fn submit_all(core: &Core, files: Result<Files<'_>, Refusal>, origin: &Ori
         Err(refusal) => return Received { broken: Some(refusal), ..received },
     };
     let placed = files.enumerate().map(|(place, file)| file.map(|file| (place, file)));
-    let submitted = placed.map_ok(|(place, file)| async move { Ok(submit(core, file, origin, place).await) });
+    // Boxed: the list of those under way takes the room of one more.
+    let submitted = placed.map_ok(|(place, file)| Box::pin(async move { Ok(submit(core, file, origin, place).await) }));
     let mut submitted = std::pin::pin!(submitted.try_buffered(SUBMITTED_AT_ONCE));
     while let Some(image) = submitted.next().await {
         match image {

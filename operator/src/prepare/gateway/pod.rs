@@ -19,8 +19,9 @@ const CONTAINER: &str = "gateway";
 
 /// Uploads may wait so long for their answers once a pod is to end, in seconds: a node is not drained sooner than that.
 const DRAIN_AT_MOST: i64 = 60;
-/// What a pod needs to end after that, in seconds.
-const TO_END: i64 = 15;
+/// What a pod needs to end before and after that, in seconds: until nobody sends to it any more, for the last answers (twice 5), and a
+/// little more, as the kill waits for nobody.
+const TO_END: i64 = 20;
 
 /// The pod template: labels, variables and ports of ours stand, whatever the user's says.
 pub(super) fn template(parts: &Parts) -> Value {
