@@ -24,6 +24,9 @@
 {{- include "classifier-fleet.setting" (list "AWS_ENDPOINT_URL_EC2" .Values.aws.endpoints.ec2) }}
 {{- include "classifier-fleet.setting" (list "AWS_ENDPOINT_URL_SQS" .Values.aws.endpoints.sqs) }}
 {{- include "classifier-fleet.setting" (list "AWS_ENDPOINT_URL_S3" .Values.aws.endpoints.s3) }}
+{{- if .Values.prices }}
+{{- include "classifier-fleet.setting" (list "CLASSIFIERFLEET_PRICE_FILE" "/etc/classifierfleet/prices.yaml") }}
+{{- end }}
 {{- with .Values.aws.credentialsSecret }}
 {{- if .name }}
 {{- include "classifier-fleet.secret" (list "AWS_ACCESS_KEY_ID" .name .accessKeyIdKey) }}
