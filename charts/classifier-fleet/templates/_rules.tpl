@@ -1,5 +1,5 @@
-{{/* What the operator does in each namespace whose fleets it keeps. It can grant gateways no right that it has not got itself, so it may read fleets
-and write Leases too. Secrets, pods and what runs in other workloads it need not see. */}}
+{{/* What the operator does in each namespace whose fleets it keeps. It can grant gateways no right that it has not got itself, so it may
+read fleets and write Leases too. Secrets, pods and other workloads it need not see. */}}
 {{- define "classifier-fleet.rules" -}}
 - apiGroups: [classifierfleet.dev]
   resources: [classifierfleets]
