@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: the worker as it is shipped, for machines of another kind than this one.
+//! `cargo xtask dist`: the programs as they are shipped, for machines of another kind than this one.
 
 mod elf;
 mod target;
@@ -6,7 +6,7 @@ mod target;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use sha2::{Digest as _, Sha256};
 use tokio::process::Command;
 
@@ -16,18 +16,38 @@ use crate::paths::Paths;
 use crate::progress::{Progress, line};
 use crate::tools::cross;
 
-pub(super) const ABOUT: &str = "Builds the worker for EC2 instances, with its SHA-256.
+pub(super) const ABOUT: &str = "Builds the worker for EC2 instances, or the programs of the images, with their SHA-256.
 
 The musl targets make a program that needs nothing of the machine but its kernel: it runs on any Linux of its architecture, and is \
 the one to ship. The gnu targets need glibc 2.34 or newer (Amazon Linux 2023, Ubuntu 22.04, Debian 12), and can load ONNX Runtime, \
 which a static program cannot. Rust's standard library for each target must be there: `rustup target add TARGET`. The C compiler and \
-linker (zig) are installed into a virtual environment.";
+linker (zig) are installed into a virtual environment. deploy/images/Dockerfile makes images of operator and gateway.";
 
-const PROGRAM: &str = "classifierfleet-worker";
+/// What can be shipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Program {
+    Worker,
+    Operator,
+    Gateway,
+}
+
+impl Program {
+    /// As cargo calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Worker => "classifierfleet-worker",
+            Self::Operator => "classifierfleet-operator",
+            Self::Gateway => "classifierfleet-gateway",
+        }
+    }
+}
 
 /// What to build, and where to put it.
 #[derive(Debug, Args)]
 pub(super) struct DistArgs {
+    /// What to build.
+    #[arg(long = "program", value_enum, default_values_t = [Program::Worker])]
+    programs: Vec<Program>,
     /// What machines to build for.
     #[arg(long = "target", value_enum, default_values_t = [Target::X86_64Musl])]
     targets: Vec<Target>,
@@ -38,6 +58,7 @@ pub(super) struct DistArgs {
 
 /// A program that was made.
 struct Made {
+    program: Program,
     path: PathBuf,
     bytes: usize,
     sha256: String,
@@ -52,9 +73,9 @@ pub(super) async fn run(paths: &Paths, args: DistArgs) -> Result<()> {
     let zig = cross::ensure(paths, Progress::printed()).await?;
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let mut made = Vec::new();
-    for target in args.targets {
-        let built = build(paths, cargo_target, &zig, target).await?;
-        made.push(publish(&built, &out, target)?);
+    for (program, target) in args.programs.iter().flat_map(|program| args.targets.iter().map(move |target| (*program, *target))) {
+        let built = build(paths, cargo_target, &zig, program, target).await?;
+        made.push(publish(&built, &out, program, target)?);
     }
     line(summary(&made));
     Ok(())
@@ -70,39 +91,45 @@ async fn has_std(target: Target) -> Result<()> {
 }
 
 /// Builds the program; answers with where it lies.
-async fn build(paths: &Paths, cargo_target: &Path, zig: &Path, target: Target) -> Result<PathBuf> {
+async fn build(paths: &Paths, cargo_target: &Path, zig: &Path, program: Program, target: Target) -> Result<PathBuf> {
+    let program = program.name();
     let mut path = vec![zig.to_owned()];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let mut cargo = Command::new(zig.join("cargo-zigbuild"));
     cargo.current_dir(&paths.root).env("PATH", std::env::join_paths(path)?).kill_on_drop(true);
-    cargo.args(["zigbuild", "--release", "--locked", "--bin", PROGRAM, "--target", &target.for_zig(), "--target-dir"]).arg(cargo_target);
-    line(format!("== {PROGRAM} for {} (the first time 10 to 20 minutes on 2 cores)", target.triple()));
+    cargo.args(["zigbuild", "--release", "--locked", "--bin", program, "--target", &target.for_zig(), "--target-dir"]).arg(cargo_target);
+    line(format!("== {program} for {} (the first time 10 to 20 minutes on 2 cores)", target.triple()));
     let status = cargo.status().await.context("cargo-zigbuild cannot be run")?;
-    ensure!(status.success(), "the worker does not build for {}", target.triple());
-    Ok(cargo_target.join(target.triple()).join("release").join(PROGRAM))
+    ensure!(status.success(), "{program} does not build for {}", target.triple());
+    Ok(cargo_target.join(target.triple()).join("release").join(program))
 }
 
 /// Checks what was built, and copies it with its hash beside it, as `sha256sum --check` reads it.
-fn publish(built: &Path, out: &Path, target: Target) -> Result<Made> {
-    let program = std::fs::read(built).with_context(|| format!("{} is missing", built.display()))?;
-    let elf = Elf::read(&program).with_context(|| format!("{} is no program", built.display()))?;
+fn publish(built: &Path, out: &Path, program: Program, target: Target) -> Result<Made> {
+    let file = std::fs::read(built).with_context(|| format!("{} is missing", built.display()))?;
+    let elf = Elf::read(&file).with_context(|| format!("{} is no program", built.display()))?;
     target.check(&elf).with_context(|| format!("{} is not what was asked for", built.display()))?;
-    let name = format!("{PROGRAM}-{}", target.suffix());
-    let sha256 = hex::encode(Sha256::digest(&program));
+    let name = format!("{}-{}", program.name(), target.suffix());
+    let sha256 = hex::encode(Sha256::digest(&file));
     let path = out.join(&name);
     std::fs::copy(built, &path).with_context(|| format!("cannot write {}", path.display()))?;
     std::fs::write(out.join(format!("{name}.sha256")), format!("{sha256}  {name}\n"))?;
-    Ok(Made { path, bytes: program.len(), sha256 })
+    Ok(Made { program, path, bytes: file.len(), sha256 })
 }
 
 fn summary(made: &[Made]) -> String {
-    let each = |Made { path, bytes, sha256 }: &Made| {
+    let each = |Made { program, path, bytes, sha256 }: &Made| {
         let name = path.file_name().unwrap_or_default().display();
         let size = *bytes as f64 / f64::from(1 << 20);
-        format!("\n{} ({size:.1} MiB)\n  binary: {{uri: s3://BUCKET/{name}, sha256: {sha256}}}", path.display())
+        let use_it = match program {
+            Program::Worker => format!("binary: {{uri: s3://BUCKET/{name}, sha256: {sha256}}}"),
+            Program::Operator | Program::Gateway => format!("sha256 {sha256}"),
+        };
+        format!("\n{} ({size:.1} MiB)\n  {use_it}", path.display())
     };
     let all: String = made.iter().map(each).collect();
-    format!("{all}\n\nCopy to S3 what your fleet uses, and put its line into spec.workers.template: docs/aws.md tells how.")
+    let workers = "A worker: copy to S3 what your fleet uses, and put its line into spec.workers.template: docs/aws.md tells how.";
+    format!("{all}\n\n{workers}\nOperator and gateway: deploy/images/Dockerfile tells how they become images.")
 }
 
 #[cfg(test)]
@@ -115,7 +142,7 @@ mod tests {
     fn what_is_published_is_checked_and_comes_with_its_hash() {
         let built = std::env::current_exe().unwrap();
         let out = tempfile::tempdir().unwrap();
-        let made = publish(&built, out.path(), Target::X86_64Gnu).unwrap();
+        let made = publish(&built, out.path(), Program::Worker, Target::X86_64Gnu).unwrap();
         assert_eq!(made.path, out.path().join("classifierfleet-worker-x86_64-gnu"));
         let sums = std::fs::read_to_string(out.path().join("classifierfleet-worker-x86_64-gnu.sha256")).unwrap();
         assert_eq!(sums, format!("{}  classifierfleet-worker-x86_64-gnu\n", made.sha256));
@@ -123,9 +150,9 @@ mod tests {
         check.args(["--check", "classifierfleet-worker-x86_64-gnu.sha256"]).current_dir(out.path());
         assert!(check.output().unwrap().status.success());
         assert!(summary(&[made]).contains("binary: {uri: s3://BUCKET/classifierfleet-worker-x86_64-gnu, sha256: "));
-        let wrong = publish(&built, out.path(), Target::Aarch64Musl).err().unwrap();
+        let wrong = publish(&built, out.path(), Program::Worker, Target::Aarch64Musl).err().unwrap();
         assert!(format!("{wrong:#}").contains("it is for x86_64"), "{wrong:#}");
-        let shared = publish(&built, out.path(), Target::X86_64Musl).err().unwrap();
+        let shared = publish(&built, out.path(), Program::Worker, Target::X86_64Musl).err().unwrap();
         assert!(format!("{shared:#}").contains("needs the loader"), "{shared:#}");
     }
 }
