@@ -2,6 +2,7 @@
 //! Owns processes, folders and ports of the local stack; must not know how operator, gateway and worker do their work.
 
 pub mod commands;
+pub mod helm;
 pub mod paths;
 pub mod photos;
 pub mod pods;

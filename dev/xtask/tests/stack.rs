@@ -20,7 +20,7 @@ http.server.HTTPServer((os.environ["IP"], 8080), Handler).serve_forever()
 "#;
 
 fn stateful_set(image: &str, replicas: u32) -> Value {
-    let labels = json!({"app": "web", "app.kubernetes.io/managed-by": "classifierfleet-operator"});
+    let labels = json!({"app": "web", "app.kubernetes.io/part-of": "classifierfleet"});
     let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}});
     json!({
         "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web"},

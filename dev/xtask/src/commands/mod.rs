@@ -6,6 +6,7 @@ mod demo;
 mod dist;
 mod down;
 mod fuzz;
+mod kustomize;
 mod model;
 mod status;
 mod test;
@@ -39,11 +40,13 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Measures the whole system next to what people would use instead.
     Bench(bench::BenchArgs),
-    /// Builds the worker for EC2 instances, with its SHA-256.
+    /// Builds the worker for EC2 instances, or the programs of the images, with their SHA-256.
     #[command(long_about = dist::ABOUT)]
     Dist(dist::DistArgs),
     /// Fuzzes what reads bytes that others wrote.
     Fuzz(fuzz::FuzzArgs),
+    /// Makes the kustomize base from the Helm chart.
+    Kustomize,
     /// Makes model folders of your own networks.
     Model(model::ModelArgs),
     /// Runs everything that must pass.
@@ -68,6 +71,7 @@ impl Cli {
             Command::Bench(args) => bench::run(&paths, args).await?,
             Command::Dist(args) => dist::run(&paths, args).await?,
             Command::Fuzz(args) => fuzz::run(&paths, args).await?,
+            Command::Kustomize => kustomize::run(&paths).await?,
             Command::Model(args) => model::run(&paths, args).await?,
             Command::Test(args) => return test::run(&paths, args).await,
             Command::Pods(args) => crate::pods::serve(args).await?,

@@ -1,4 +1,4 @@
-//! Plays scheduler and kubelet for a cluster without nodes: runs pods of our operator as processes of this machine,
+//! Plays scheduler and kubelet for a cluster without nodes: runs our pods as processes of this machine,
 //! each with a loopback address of its own. Must not know what is in the pods.
 
 mod address;
@@ -20,8 +20,8 @@ use service::logs::LogArgs;
 pub use image::ImageBinary;
 pub use status::is_ready;
 
-/// Which pods are run.
-const SELECTOR: &str = "app.kubernetes.io/managed-by=classifierfleet-operator";
+/// Which pods are run: the gateways' and, where the chart is installed, the operator's.
+const SELECTOR: &str = "app.kubernetes.io/part-of=classifierfleet";
 /// The node that they are bound to. There is no such Node, and nothing asks for one.
 const NODE: &str = "this-machine";
 

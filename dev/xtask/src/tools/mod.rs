@@ -4,7 +4,7 @@
 mod browser;
 pub(crate) mod cross;
 pub(crate) mod fuzzer;
-pub(crate) mod k6;
+mod go;
 mod keyed;
 mod kubernetes;
 mod model;
@@ -36,12 +36,37 @@ pub async fn browser(paths: &Paths, progress: Progress) -> Result<Browser> {
     browser::ensure(paths, progress).await
 }
 
+/// k6, the load client of benchmarks.
+///
+/// # Errors
+/// When it cannot be built: where its log is.
+pub(crate) async fn k6(paths: &Paths, progress: Progress) -> Result<PathBuf> {
+    go::program(paths, "go.k6.io/k6", "v1.8.1", progress).await
+}
+
 /// ONNX Runtime's library in the virtual environment, for the worker's engine onnxruntime.
 ///
 /// # Errors
 /// When the virtual environment is damaged.
 pub fn onnxruntime(python: &Path) -> Result<PathBuf> {
     model::onnxruntime(python)
+}
+
+/// Helm, built from its Go module.
+///
+/// # Errors
+/// When it cannot be built: where its log is.
+pub async fn helm(paths: &Paths, progress: Progress) -> Result<PathBuf> {
+    go::program(paths, "helm.sh/helm/v3/cmd/helm", "v3.22.0", progress).await
+}
+
+/// The folder with the CRDs of the Prometheus operator (`monitoring.coreos.com_<plural>.yaml`).
+///
+/// # Errors
+/// When its Go module cannot be downloaded.
+pub async fn prometheus_operator_crds(paths: &Paths) -> Result<PathBuf> {
+    let module = go::module(&paths.root, "github.com/prometheus-operator/prometheus-operator", "v0.85.0").await?;
+    Ok(module.join("example/prometheus-operator-crd"))
 }
 
 /// Where the tools are.

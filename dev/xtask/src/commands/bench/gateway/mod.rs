@@ -64,7 +64,7 @@ struct Bench<'a> {
 
 pub(super) async fn run(paths: &Paths, args: GatewayArgs) -> Result<()> {
     let progress = Progress::printed();
-    let k6 = tools::k6::ensure(paths, progress).await?;
+    let k6 = tools::k6(paths, progress).await?;
     let canonical = |path: &PathBuf| path.canonicalize().with_context(|| format!("there is no gateway at {}", path.display()));
     let program = args.gateway.as_ref().map(canonical).transpose()?;
     let adapt = |options: &mut StackOptions| {
