@@ -12,12 +12,14 @@ use crate::paths::Paths;
 use crate::progress::Progress;
 
 pub(super) const HINT: &str = "install Go 1.24 or newer (https://go.dev/dl) and put `go` on the PATH";
-const NAMES: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "signing-key"];
+const NAMES: [&str; 8] =
+    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl", "signing-key"];
 
-/// The folder with all programs of [`NAMES`].
+/// The folder with all programs of [`NAMES`], and with `pause`, the first process of each pod.
 pub(super) async fn ensure(paths: &Paths, progress: Progress) -> Result<PathBuf> {
     let source = paths.root.join("dev/kubernetes");
-    let inputs = ["main.go", "go.mod", "go.sum"].iter().try_fold(Inputs::default(), |inputs, file| inputs.path(&source.join(file)))?;
+    let inputs =
+        ["main.go", "go.mod", "go.sum", "pause"].iter().try_fold(Inputs::default(), |inputs, file| inputs.path(&source.join(file)))?;
     keyed::ensure(&paths.tools, "kubernetes", inputs, |folder| build(paths, source, folder, progress)).await
 }
 
@@ -26,9 +28,12 @@ async fn build(paths: &Paths, source: PathBuf, folder: PathBuf, progress: Progre
     let what = "building etcd and Kubernetes from their Go modules (the first time 6 minutes on 2 cores, seconds with Go's cache warm; log";
     progress.say("kubernetes", format!("{what} {})", log.display()));
     let flags = format!("-s -w {}", version_flags(&source.join("go.mod"))?);
-    let binary = folder.join("kubernetes");
     let mut go = Command::new("go");
-    go.current_dir(&source).env("CGO_ENABLED", "0").args(["build", "-trimpath", "-ldflags", &flags, "-o"]).arg(&binary).arg(".");
+    go.current_dir(&source)
+        .env("CGO_ENABLED", "0")
+        .args(["build", "-trimpath", "-ldflags", &flags, "-o"])
+        .arg(&folder)
+        .args([".", "./pause"]);
     progress.during("kubernetes", shell::run(&mut go, &log, HINT)).await?;
     for name in NAMES {
         symlink("kubernetes", folder.join(name))?;
