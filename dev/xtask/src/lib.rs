@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod helm;
+pub mod node;
 pub mod paths;
 pub mod photos;
 pub mod pods;

@@ -64,7 +64,7 @@ pub(crate) async fn start_ministack(launcher: &Launcher, persist: bool) -> Resul
     let state = if persist { persistence(launcher)? } else { Vec::new() };
     let command = || {
         // Its MQTT would listen on a fixed port.
-        let env = [("BIND_HOST", "127.0.0.1".to_owned()), ("IOT_MTLS_ENABLED", "0".to_owned())];
+        let env = [("BIND_HOST", launcher.address.to_string()), ("IOT_MTLS_ENABLED", "0".to_owned())];
         let env = env.into_iter().chain([("GATEWAY_PORT", launcher.ports.of("ministack")?.to_string())]);
         Ok(Command::new("ministack", launcher.tools.python_program("ministack"))
             .env(CREDENTIALS)

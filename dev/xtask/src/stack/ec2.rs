@@ -68,7 +68,7 @@ pub(super) async fn start(launcher: &Launcher, name: &str, delays: CloudDelays, 
     let command = || {
         let url = launcher.url(name)?;
         let args = [
-            format!("--listen=127.0.0.1:{}", launcher.ports.of(name)?),
+            format!("--listen={}", launcher.listen(name)?),
             format!("--pending-delay={}", delays.pending),
             format!("--boot-delay={}", delays.boot),
             format!("--describe-lag={}", delays.describe_lag),

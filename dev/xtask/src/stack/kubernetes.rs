@@ -1,6 +1,7 @@
-//! A real Kubernetes without nodes: etcd, kube-apiserver and kube-controller-manager on loopback; or the user's own.
+//! A real Kubernetes: etcd, kube-apiserver and kube-controller-manager on this machine; or the user's own. Nodes join it from elsewhere.
 
 use std::fs;
+use std::net::SocketAddrV4;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,12 +14,13 @@ use kube::{Api, Client, Config};
 
 use super::environment::CREDENTIALS;
 use super::launch::{Launcher, Part};
+use crate::node::Network;
 use crate::pods::ImageBinary;
 use crate::process::Command;
 
 /// Controllers that wait for nodes, or clean up after nodes that are gone, would take our pods for orphans.
 /// Endpoints cannot hold loopback addresses.
-const CONTROLLERS: &str = "*,-node-lifecycle-controller,-taint-eviction-controller,-node-ipam-controller,-node-route-controller,\
+const WITHOUT_NODES: &str = "*,-node-lifecycle-controller,-taint-eviction-controller,-node-ipam-controller,-node-route-controller,\
     -cloud-node-lifecycle-controller,-service-lb-controller,-pod-garbage-collector-controller,-persistentvolume-attach-detach-controller,\
     -endpoints-controller,-endpointslice-controller,-endpointslice-mirroring-controller";
 
@@ -82,8 +84,8 @@ pub(super) async fn config(kubeconfig: &Path) -> Result<Config> {
     Ok(Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?)
 }
 
-/// Starts the local Kubernetes, or takes the user's `context`.
-pub(super) async fn start(launcher: &Launcher, context: Option<&str>) -> Result<Kubernetes> {
+/// Starts the local Kubernetes, for a node in `network` or for none; or takes the user's `context`.
+pub(super) async fn start(launcher: &Launcher, context: Option<&str>, network: Option<Network>) -> Result<Kubernetes> {
     let kubernetes = Kubernetes::new(launcher);
     if let Some(context) = context {
         take_context(&kubernetes, context).await?;
@@ -93,9 +95,9 @@ pub(super) async fn start(launcher: &Launcher, context: Option<&str>) -> Result<
     let folder = launcher.state("kubernetes")?;
     let token = secrets(launcher, &folder).await?;
     start_etcd(launcher, &folder).await?;
-    start_api_server(launcher, &kubernetes, &folder, &token).await?;
-    start_controllers(launcher, &kubernetes, &folder).await?;
-    launcher.progress.say("kubernetes", format!("ready at https://127.0.0.1:{}", launcher.ports.of("kube-apiserver")?));
+    start_api_server(launcher, &kubernetes, &folder, &token, network).await?;
+    start_controllers(launcher, &kubernetes, &folder, network).await?;
+    launcher.progress.say("kubernetes", format!("ready at https://{}", launcher.listen("kube-apiserver")?));
     Ok(kubernetes)
 }
 
@@ -148,37 +150,58 @@ async fn start_etcd(launcher: &Launcher, folder: &Path) -> Result<()> {
     launcher.start(part, command, ready).await.map(drop)
 }
 
-async fn start_api_server(launcher: &Launcher, kubernetes: &Kubernetes, folder: &Path, token: &str) -> Result<()> {
+async fn start_api_server(
+    launcher: &Launcher,
+    kubernetes: &Kubernetes,
+    folder: &Path,
+    token: &str,
+    network: Option<Network>,
+) -> Result<()> {
     let certificates = folder.join("certificates");
     let key = folder.join("service-account.key");
     let command = || {
-        let port = launcher.ports.of("kube-apiserver")?;
-        write_secret(&kubernetes.kubeconfig, kubeconfig(port, &certificates, token).as_bytes())?;
+        let address = launcher.listen("kube-apiserver")?;
+        write_secret(&kubernetes.kubeconfig, kubeconfig(address, &certificates, token).as_bytes())?;
         let args = [
             format!("--etcd-servers={}", launcher.url("etcd")?),
-            format!("--secure-port={port}"),
-            "--bind-address=127.0.0.1".to_owned(),
-            // Of a network for documentation: an API server must not advertise loopback, and nobody asks.
-            "--advertise-address=192.0.2.1".to_owned(),
-            "--endpoint-reconciler-type=none".to_owned(),
+            format!("--secure-port={}", address.port()),
+            format!("--bind-address={}", address.ip()),
             format!("--cert-dir={}", certificates.display()),
             format!("--service-account-key-file={}", key.display()),
             format!("--service-account-signing-key-file={}", key.display()),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
             "--authorization-mode=RBAC".to_owned(),
             format!("--token-auth-file={}", folder.join("tokens.csv").display()),
-            "--service-cluster-ip-range=10.0.0.0/16".to_owned(),
             "--profiling=false".to_owned(),
         ];
-        let url = format!("https://127.0.0.1:{port}");
-        Ok(Command::new("kube-apiserver", launcher.tools.kubernetes.join("kube-apiserver")).args(args).url(url))
+        let server = Command::new("kube-apiserver", launcher.tools.kubernetes.join("kube-apiserver"));
+        Ok(server.args(args).args(seen_by_pods(network)).url(format!("https://{address}")))
     };
     let ready = async || kubernetes.kubectl(&["get", "--raw", "/readyz"]).await.is_ok();
     let part = Part { name: "kube-apiserver", ports: &["kube-apiserver"], limit: Duration::from_secs(120) };
     launcher.start(part, command, ready).await.map(drop)
 }
 
-async fn start_controllers(launcher: &Launcher, kubernetes: &Kubernetes, folder: &Path) -> Result<()> {
+/// How the API server is known in the cluster.
+fn seen_by_pods(network: Option<Network>) -> Vec<String> {
+    match network {
+        Some(network) => vec![
+            format!("--advertise-address={}", network.host()),
+            format!("--service-cluster-ip-range={}", network.services()),
+            // Nobody but us knows the node's name.
+            "--kubelet-preferred-address-types=InternalIP".to_owned(),
+        ],
+        None => vec![
+            // Of a network for documentation: an API server must not advertise loopback, and nobody asks.
+            "--advertise-address=192.0.2.1".to_owned(),
+            "--endpoint-reconciler-type=none".to_owned(),
+            "--service-cluster-ip-range=10.0.0.0/16".to_owned(),
+        ],
+    }
+}
+
+async fn start_controllers(launcher: &Launcher, kubernetes: &Kubernetes, folder: &Path, network: Option<Network>) -> Result<()> {
+    let controllers = if network.is_some() { "*" } else { WITHOUT_NODES };
     let command = || {
         let args = [
             format!("--kubeconfig={}", kubernetes.kubeconfig.display()),
@@ -186,9 +209,11 @@ async fn start_controllers(launcher: &Launcher, kubernetes: &Kubernetes, folder:
             format!("--root-ca-file={}", folder.join("certificates/apiserver.crt").display()),
             "--use-service-account-credentials=true".to_owned(),
             "--leader-elect=false".to_owned(),
+            // It would make the usual one, at the root of the machine.
+            format!("--flex-volume-plugin-dir={}", folder.join("volume-plugins").display()),
             // No port: its state shows in what it does.
             "--secure-port=0".to_owned(),
-            format!("--controllers={CONTROLLERS}"),
+            format!("--controllers={controllers}"),
         ];
         let program = launcher.tools.kubernetes.join("kube-controller-manager");
         Ok(Command::new("kube-controller-manager", program).args(args))
@@ -215,11 +240,11 @@ pub(super) fn start_pods(launcher: &Launcher, kubernetes: &Kubernetes, images: &
     Ok(())
 }
 
-fn kubeconfig(port: u16, certificates: &Path, token: &str) -> String {
+fn kubeconfig(address: SocketAddrV4, certificates: &Path, token: &str) -> String {
     let authority = certificates.join("apiserver.crt");
     let config = serde_json::json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "classifierfleet",
-        "clusters": [{"name": "local", "cluster": {"server": format!("https://127.0.0.1:{port}"), "certificate-authority": authority}}],
+        "clusters": [{"name": "local", "cluster": {"server": format!("https://{address}"), "certificate-authority": authority}}],
         "users": [{"name": "admin", "user": {"token": token}}],
         "contexts": [{"name": "classifierfleet", "context": {"cluster": "local", "user": "admin", "namespace": "default"}}],
     });

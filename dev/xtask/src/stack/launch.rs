@@ -1,5 +1,6 @@
 //! Starting one part: free ports, the process, and waiting until it is ready; once more when a port was taken meanwhile.
 
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -17,6 +18,8 @@ const ATTEMPTS: usize = 5;
 #[derive(Debug)]
 pub(crate) struct Launcher {
     pub(crate) supervisor: Supervisor,
+    /// Where servers listen: loopback, or where pods of a node reach this machine.
+    pub(crate) address: Ipv4Addr,
     pub(crate) ports: Ports,
     pub(crate) paths: Paths,
     pub(crate) tools: Tools,
@@ -38,7 +41,7 @@ impl Launcher {
     pub(crate) fn new(supervisor: Supervisor, paths: Paths, tools: Tools, progress: Progress) -> Result<Self> {
         let ports = Ports::open(&supervisor.run().join("ports.json"));
         let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
-        Ok(Self { supervisor, ports, paths, tools, progress, http })
+        Ok(Self { supervisor, address: Ipv4Addr::LOCALHOST, ports, paths, tools, progress, http })
     }
 
     /// Runs `command` and waits until `ready`. `command` is made anew with other ports when one was taken in between.
@@ -65,9 +68,14 @@ impl Launcher {
         bail!("{} was not started", part.name)
     }
 
-    /// `http://127.0.0.1:PORT` of what is called `port`.
+    /// URL of what listens on the port called `port`.
     pub(crate) fn url(&self, port: &str) -> Result<String> {
-        Ok(format!("http://127.0.0.1:{}", self.ports.of(port)?))
+        Ok(format!("http://{}", self.listen(port)?))
+    }
+
+    /// Address and port of what is called `port`.
+    pub(crate) fn listen(&self, port: &str) -> Result<SocketAddrV4> {
+        Ok(SocketAddrV4::new(self.address, self.ports.of(port)?))
     }
 
     /// A program that cargo built, as a command.

@@ -30,12 +30,13 @@ pub use options::{Cloud, Extent, StackOptions, Storage};
 pub use relays::{Lane, Relays};
 pub use stop::end_all;
 
+use crate::node::Node;
 use crate::paths::Paths;
 use crate::pods::ImageBinary;
 use crate::process::Supervisor;
 use crate::tools::Tools;
 pub(crate) use aws::start_ministack;
-pub(crate) use launch::Launcher;
+pub(crate) use launch::{Launcher, Part};
 pub(crate) use second::start_moto;
 
 /// A running stack. Unless it was started detached, all its processes end when it is dropped.
@@ -45,6 +46,7 @@ pub struct Stack {
     detached: bool,
     operator_args: Vec<String>,
     kubernetes: Kubernetes,
+    node: Option<Node>,
     endpoints: Option<Endpoints>,
     /// Between our programs and the endpoints, when they are recorded.
     relays: Option<Relays>,
@@ -63,15 +65,18 @@ impl Stack {
             "the local stack needs Linux: it finds processes in /proc and gives each pod an address in 127.0.0.0/8"
         );
         ensure!(!(options.record && options.detached), "a stack that outlives this process cannot be recorded by it");
+        ensure!(!(options.node && options.record), "pods of a node do not reach the relays that record, which are on loopback");
+        ensure!(!(options.node && options.context.is_some()), "a node joins the local Kubernetes alone");
+        ensure!(!(options.node && options.detached), "the node of a stack ends with the process that started it");
         let supervisor = Supervisor::new(&options.dir)?;
         if supervisor.processes().is_empty() {
             stop::forget(supervisor.dir())?;
             stop::forget_logs(supervisor.dir())?;
         }
-        let launcher = Launcher::new(Supervisor::new(&options.dir)?, paths, tools, options.progress)?;
+        let mut launcher = Launcher::new(Supervisor::new(&options.dir)?, paths, tools, options.progress)?;
         let detached = options.detached;
-        let begun = Self::begin(&launcher, &options).await;
-        let (kubernetes, endpoints) = match begun {
+        let begun = Self::begin(&mut launcher, &options).await;
+        let (kubernetes, node, endpoints) = match begun {
             Ok(parts) => parts,
             Err(error) => {
                 if !detached {
@@ -85,6 +90,7 @@ impl Stack {
             detached,
             operator_args: options.operator_args.clone(),
             kubernetes,
+            node,
             endpoints,
             relays: None,
             gateway_url: None,
@@ -107,10 +113,21 @@ impl Stack {
         Self::start(paths, tools, options).await
     }
 
-    async fn begin(launcher: &Launcher, options: &StackOptions) -> Result<(Kubernetes, Option<Endpoints>)> {
-        let kubernetes = kubernetes::start(launcher, options.context.as_deref());
+    async fn begin(launcher: &mut Launcher, options: &StackOptions) -> Result<(Kubernetes, Option<Node>, Option<Endpoints>)> {
+        let node = if options.node { Some(Node::create(launcher).await?) } else { None };
+        if let Some(node) = &node {
+            launcher.address = node.network().host();
+        }
+        let launcher = &*launcher;
+        let kubernetes = async {
+            let kubernetes = kubernetes::start(launcher, options.context.as_deref(), node.as_ref().map(Node::network)).await?;
+            if let Some(node) = &node {
+                node.join(launcher, &kubernetes).await?;
+            }
+            anyhow::Ok(kubernetes)
+        };
         if options.extent < Extent::Aws {
-            return Ok((kubernetes.await?, None));
+            return Ok((kubernetes.await?, node, None));
         }
         let endpoints = async {
             let ec2 = async {
@@ -123,7 +140,7 @@ impl Stack {
             Ok(Endpoints { sqs: storage.clone(), s3: storage, ec2 })
         };
         let (kubernetes, endpoints) = tokio::try_join!(kubernetes, endpoints)?;
-        Ok((kubernetes, Some(endpoints)))
+        Ok((kubernetes, node, Some(endpoints)))
     }
 
     /// What needs Kubernetes and AWS: pods, the operator, the fleet.
@@ -234,6 +251,16 @@ impl Stack {
         // Nothing is left for Drop to end.
         self.detached = true;
         end_all(&self.launcher.supervisor).await
+    }
+
+    /// Gives the stack's node the program `classifierfleet-NAME` that cargo built as the image `classifierfleet/NAME:TAG`.
+    ///
+    /// # Errors
+    /// When the stack was started without a node, or no image can be made.
+    pub async fn import_image(&self, name: &str, tag: &str) -> Result<()> {
+        let node = self.node.as_ref().context("the stack was started without a node")?;
+        let program = self.launcher.paths.program(&format!("classifierfleet-{name}"))?;
+        node.import(&self.launcher, &format!("docker.io/classifierfleet/{name}:{tag}"), &program).await
     }
 
     /// The API server and kubectl.

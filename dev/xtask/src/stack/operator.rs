@@ -31,7 +31,7 @@ pub(super) async fn start(launcher: &Launcher, options: &OperatorOptions) -> Res
     let command = || {
         let env = [
             ("KUBECONFIG".to_owned(), kubeconfig.display().to_string()),
-            ("CLASSIFIERFLEET_MONITOR_LISTEN".to_owned(), format!("127.0.0.1:{}", launcher.ports.of(&monitor)?)),
+            ("CLASSIFIERFLEET_MONITOR_LISTEN".to_owned(), launcher.listen(&monitor)?.to_string()),
             // Its pod's name: started again, it is the same operator, and need not wait for its own Lease to end.
             ("HOSTNAME".to_owned(), name.clone()),
             ("LOG_FORMAT".to_owned(), "text".to_owned()),

@@ -54,6 +54,8 @@ pub struct StackOptions {
     pub images: Vec<ImageBinary>,
     /// The gateway's program; default: the one that cargo built with this one.
     pub gateway: Option<PathBuf>,
+    /// Pods run on a real node of this machine, rather than as processes of it; [`crate::node::is_possible`] tells where.
+    pub node: bool,
     /// What plays SQS and S3.
     pub storage: Storage,
     /// MiniStack keeps what it holds over [`super::Stack::restart_storage`].
@@ -86,6 +88,7 @@ impl StackOptions {
             detached: false,
             images: Vec::new(),
             gateway: None,
+            node: false,
             storage: Storage::default(),
             persist: false,
             cloud: Cloud::default(),

@@ -15,8 +15,8 @@ const ACCOUNT: &str = "000000000000";
 /// Starts roto, which keeps nothing. Returns its endpoint, of SQS and S3.
 pub(super) async fn start_roto(launcher: &Launcher) -> Result<String> {
     let command = || {
-        let port = launcher.ports.of("roto")?.to_string();
-        let args = ["--host", "127.0.0.1", "--port", &port, "--account-id", ACCOUNT, "--ephemeral"].map(str::to_owned);
+        let (host, port) = (launcher.address.to_string(), launcher.ports.of("roto")?.to_string());
+        let args = ["--host", &host, "--port", &port, "--account-id", ACCOUNT, "--ephemeral"].map(str::to_owned);
         let roto = Command::new("roto", launcher.tools.python_program("roto-server"));
         Ok(roto.env(CREDENTIALS).args(args).url(launcher.url("roto")?))
     };
@@ -26,7 +26,7 @@ pub(super) async fn start_roto(launcher: &Launcher) -> Result<String> {
 /// Starts moto. Its instances run at once and nothing in them. Returns its endpoint, of EC2.
 pub(crate) async fn start_moto(launcher: &Launcher) -> Result<String> {
     let command = || {
-        let args = ["-H".to_owned(), "127.0.0.1".to_owned(), "-p".to_owned(), launcher.ports.of("moto")?.to_string()];
+        let args = ["-H".to_owned(), launcher.address.to_string(), "-p".to_owned(), launcher.ports.of("moto")?.to_string()];
         let moto = Command::new("moto", launcher.tools.python_program("moto_server"));
         Ok(moto.env(CREDENTIALS).args(args).url(launcher.url("moto")?))
     };

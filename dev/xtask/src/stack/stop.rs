@@ -52,6 +52,7 @@ pub(super) fn end_blocking(supervisor: &Supervisor) -> Vec<Process> {
     }
     let left = supervisor.sweep(Duration::from_secs(5));
     wait_for_burial(&pids);
+    crate::node::clear(&supervisor.run());
     if left.is_empty()
         && let Err(error) = forget(supervisor.dir())
     {
@@ -89,7 +90,8 @@ pub(super) fn forget_logs(dir: &Path) -> Result<()> {
 fn rank(name: &str) -> u8 {
     match name {
         _ if name.starts_with("operator") => 0,
-        "pods" => 1,
+        // With the node ends all that runs on it.
+        "pods" | "node" => 1,
         _ if name.starts_with("pod-") => 2,
         _ if name.starts_with("cloudsim") => 3,
         "kube-controller-manager" => 5,

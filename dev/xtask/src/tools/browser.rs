@@ -1,6 +1,5 @@
 //! Chromium, from the system, and playwright-core, which drives it, from npm. Knows nothing of what is looked at.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -65,8 +64,7 @@ fn installed() -> Result<Option<PathBuf>> {
 
 /// Debian's, where we may: in the containers and virtual machines of CI.
 async fn install(paths: &Paths, progress: Progress) -> Result<PathBuf> {
-    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-    if !is_root || !Path::new("/usr/bin/apt-get").is_file() {
+    if !shell::is_root() || !Path::new("/usr/bin/apt-get").is_file() {
         bail!("there is no Chromium; {CHROMIUM_HINT}");
     }
     let log = paths.build_log("chromium");

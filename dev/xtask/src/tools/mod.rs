@@ -8,15 +8,17 @@ mod go;
 mod keyed;
 mod kubernetes;
 mod model;
+mod node;
 mod photos;
 mod python;
-mod shell;
+pub(crate) mod shell;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 pub use self::browser::Browser;
+pub(crate) use self::node::NodeTools;
 use crate::paths::Paths;
 use crate::progress::Progress;
 
@@ -60,6 +62,14 @@ pub async fn helm(paths: &Paths, progress: Progress) -> Result<PathBuf> {
     go::program(paths, "helm.sh/helm/v3/cmd/helm", "v3.22.0", progress).await
 }
 
+/// What a node needs besides Kubernetes.
+///
+/// # Errors
+/// When it cannot be had: what is missing, and where its log is.
+pub(crate) async fn node(paths: &Paths, progress: Progress) -> Result<NodeTools> {
+    node::ensure(paths, progress).await
+}
+
 /// The folder with the CRDs of the Prometheus operator (`monitoring.coreos.com_<plural>.yaml`).
 ///
 /// # Errors
@@ -72,7 +82,7 @@ pub async fn prometheus_operator_crds(paths: &Paths) -> Result<PathBuf> {
 /// Where the tools are.
 #[derive(Debug, Clone)]
 pub struct Tools {
-    /// Folder with `etcd`, `kube-apiserver`, `kube-controller-manager`, `kubectl`, `signing-key`.
+    /// Folder with `etcd`, `kube-apiserver`, `kubelet` and the other programs of Kubernetes, `kubectl`, `signing-key`, `pause`.
     pub kubernetes: PathBuf,
     /// The virtual environment with MiniStack, moto and onnxruntime.
     pub python: PathBuf,

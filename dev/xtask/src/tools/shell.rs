@@ -1,6 +1,7 @@
 //! Running a build or an installation to its end, its output in a log. Knows nothing of what is built.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -32,4 +33,9 @@ pub(super) async fn run(command: &mut Command, log: &Path, hint: &str) -> Result
 pub(super) async fn version(program: &str, argument: &str, hint: &str) -> Result<String> {
     let output = Command::new(program).arg(argument).output().await.with_context(|| format!("{program} cannot be run; {hint}"))?;
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
+}
+
+/// Whether we may do all that root may.
+pub(crate) fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }

@@ -11,7 +11,9 @@ use crate::process::Supervisor;
 /// Ends what former runs left, and removes their folders.
 pub(super) fn clear(folder: &Path) -> Result<()> {
     for stack in orphans(folder) {
-        let _ = Supervisor::new(&stack)?.sweep(Duration::from_secs(5));
+        let supervisor = Supervisor::new(&stack)?;
+        let _ = supervisor.sweep(Duration::from_secs(5));
+        crate::node::clear(&supervisor.run());
         std::fs::remove_dir_all(stack)?;
     }
     Ok(())
@@ -24,6 +26,7 @@ pub(super) fn none(folder: &Path) -> Result<()> {
         let stack = Supervisor::new(&stack)?;
         left.extend(stack.processes());
         let _ = stack.sweep(Duration::from_secs(5));
+        crate::node::clear(&stack.run());
     }
     match left.as_slice() {
         [] => Ok(()),
