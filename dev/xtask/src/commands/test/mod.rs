@@ -15,6 +15,7 @@ use clap::Args;
 
 use self::counts::Counts;
 use self::step::Steps;
+use crate::node;
 use crate::paths::Paths;
 use crate::process::Supervisor;
 use crate::progress::{Progress, line};
@@ -73,12 +74,25 @@ async fn everything(paths: &Paths, services: &Supervisor, steps: &mut Steps<'_>)
     if let (Some(models), Some(env)) = (models, env) {
         steps.env(models);
         steps.env(env);
-        steps.cargo("tests", &["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"]).await?;
+        let mut args = vec!["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"];
+        args.extend(without_node(paths, steps).await);
+        steps.cargo("tests", &args).await?;
         steps.program("models: their scripts", "models: their scripts", models::scripts(paths, &tools)).await?;
         fidelity::check(paths, &tools, steps).await?;
     }
     steps.check("no process is left", async { leftovers::none(&paths.dev.join("test")) }).await;
     Ok(())
+}
+
+/// What leaves the tests out that need a node, which are called so, where this machine can have none. CI must have one.
+async fn without_node(paths: &Paths, steps: &mut Steps<'_>) -> &'static [&'static str] {
+    const NAME: &str = "pods on a real node";
+    match node::is_possible(paths, Progress::printed()).await {
+        Ok(()) => return &[],
+        Err(error) if std::env::var_os("CI").is_none() => steps.skip(NAME, &error),
+        Err(error) => drop(steps.check::<()>(NAME, async { Err(error) }).await),
+    }
+    &["--skip", "on_a_real_node"]
 }
 
 async fn has_cargo_deny() -> bool {

@@ -94,6 +94,12 @@ impl<'a> Steps<'a> {
         outcome
     }
 
+    /// Leaves something out, which counts as one test.
+    pub(super) fn skip(&mut self, name: &str, why: &anyhow::Error) {
+        line(format!("\n== {name}: skipped: {why:#}"));
+        self.end(name, Instant::now(), Counts { skipped: 1, ..Counts::default() }, true);
+    }
+
     /// A step that failed without a test that failed counts as one.
     fn end(&mut self, name: &str, begun: Instant, mut counts: Counts, success: bool) {
         if !success && counts.failed == 0 {
@@ -114,7 +120,11 @@ impl<'a> Steps<'a> {
     pub(super) fn summary(&self) -> String {
         let mut text = String::new();
         for Done { name, took, counts } in &self.done {
-            let outcome = if counts.failed == 0 { coloured(true, "passed") } else { coloured(false, "failed") };
+            let outcome = match counts {
+                Counts { failed: 1.., .. } => coloured(false, "failed"),
+                Counts { passed: 0, skipped: 1.., .. } => "skipped".to_owned(),
+                _ => coloured(true, "passed"),
+            };
             let _ = writeln!(text, "{:>7.1} s  {outcome}  {name}", took.as_secs_f64());
         }
         text
