@@ -5,7 +5,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from . import emulators, error_codes, lint, permissions, recordings, requests
+from . import emulators, error_codes, lint, permissions, recordings, requests, samples
 
 ROOT = Path(__file__).resolve().parents[2]
 ERRORS = ROOT / "docs/aws-errors.md"
@@ -21,7 +21,7 @@ def main() -> int:
     """Runs one of the commands. The exit code is 1 when something is wrong, 2 when there is nothing to check."""
     args = _parser().parse_args()
     if args.command == "lint":
-        return _said(lint.check(permissions.POLICIES), "the policies pass cfn-lint")
+        return _lint()
     if args.command == "emulators":
         print(emulators.table({"sqs": args.sqs, "s3": args.s3}))
         return 0
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in CHECKS.items():
         commands.add_parser(name, help=what).add_argument("recordings", nargs="+", type=Path, help="*.jsonl files, or folders of them")
-    commands.add_parser("lint", help="run the IAM linter on the published policies")
+    commands.add_parser("lint", help="run the linter on the published policies and on the samples for CloudFormation and Terraform")
     commands.add_parser("test", help="run the tests of these checks")
     stand_ins = commands.add_parser("emulators", help="find out what stand-ins for SQS and S3 can do")
     stand_ins.add_argument("--sqs", required=True, help="URL of the stand-in for SQS")
@@ -64,8 +64,13 @@ def _check(command: str, report: requests.Report) -> int:
         problems = error_codes.check(ERRORS) + error_codes.covers(ERRORS, report.calls_understood)
         codes.append(_said(problems, f"{ERRORS.name} lists every error code of the models, for each call that was seen"))
     if command == "all":
-        codes.append(_said(lint.check(permissions.POLICIES), "the policies pass cfn-lint"))
+        codes.append(_lint())
     return int(any(codes))
+
+
+def _lint() -> int:
+    policies = _said(lint.check(permissions.POLICIES), "the policies pass cfn-lint")
+    return policies or _said(samples.check(), "the samples for CloudFormation and Terraform are right, and give what the policies give")
 
 
 def _test() -> int:

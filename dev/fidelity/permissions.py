@@ -83,7 +83,7 @@ ENDS = ("-requests-dead", "-requests", "-dead", "-responses", "-in", "-out", "-m
 
 def as_published(need: Need) -> Need:
     """The same for the fleet that the policies are published for: tests name other fleets' queues, buckets and parameters
-    otherwise."""
+    otherwise, and FIFO queues end with .fifo."""
     start, name = re.match(r"(arn:aws:(?:sqs|s3|ssm):[^:]*:[^:]*:(?:parameter/)?)?(.*)", need.resource, re.DOTALL).groups()
     if start and start.startswith("arn:aws:ssm") and not name.startswith("classifierfleet/"):
         return Need(need.action, f"{start}classifierfleet/{name}", need.context)
@@ -91,6 +91,7 @@ def as_published(need: Need) -> Need:
     end = next((end for end in ENDS if end in bucket), None)
     if not start or end is None:
         return need
+    bucket = bucket.removesuffix(".fifo")
     return Need(need.action, f"{start}imagenet{bucket[bucket.index(end):]}{slash}{key}", need.context)
 
 
