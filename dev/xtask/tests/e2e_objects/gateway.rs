@@ -35,7 +35,7 @@ pub async fn has_its_objects_and_no_rights_but_its_leases(stage: &Stage) {
     stage.says("owned", "GatewayReady", "True", "ReplicasReady").await;
     // What the gateway says of itself it wrote with these rights: it runs as its ServiceAccount.
     let is_written = |lease: &Value| lease["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "classifierfleet-gateway";
-    let address = address(stage, "owned-gateway-0").await;
+    let address = stage.cluster.gateway_url("default", "owned-gateway-0").await;
     until("the gateway writes its Lease", async || {
         // An image that nobody does: it waits, which is what the Lease tells.
         let form = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::bytes(GIF).file_name("a.gif"));
@@ -47,15 +47,6 @@ pub async fn has_its_objects_and_no_rights_but_its_leases(stage: &Stage) {
 
 /// One pixel.
 const GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
-
-/// Where a pod takes uploads.
-pub async fn address(stage: &Stage, pod: &str) -> String {
-    let is_up = |pod: &Value| {
-        pod["status"]["conditions"].as_array().is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"))
-    };
-    let pod = stage.cluster.wait("pods", "default", pod, "is ready", is_up).await;
-    format!("http://{}:8080", pod["status"]["podIP"].as_str().unwrap())
-}
 
 async fn rights(stage: &Stage) {
     let table = [

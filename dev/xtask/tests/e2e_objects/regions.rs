@@ -7,7 +7,7 @@ use xtask::stack::{Endpoints, Guests};
 
 use crate::front_door::FrontDoor;
 use crate::support::{classify, photos};
-use crate::{QUICK, Stage, attributes, gateway};
+use crate::{QUICK, Stage, attributes};
 
 const REGION: &str = "eu-west-1";
 
@@ -25,7 +25,7 @@ pub async fn fleets_of_two_regions_have_each_its_own(stage: &Stage) {
             json!({"region": REGION, "endpointUrl": door.url(), "queues": queues, "gateway": {"replicas": 1}, "scaling": target, "workers": {"max": 1}, "model": model}),
         )
         .await;
-    let url = gateway::address(stage, "far-gateway-0").await;
+    let url = stage.cluster.gateway_url("default", "far-gateway-0").await;
     let photo = photos(&stage.stack).into_iter().next().unwrap();
     let answer = classify(&url, "/upload", "myfile", &photo.name, photo.bytes.clone()).await;
     assert!(answer["label"].as_str().or(answer["result"].as_str()).is_some_and(|label| !label.is_empty()), "{answer}");

@@ -74,6 +74,13 @@ impl Cluster {
         self.wait("classifierfleets", namespace, name, what, is).await
     }
 
+    /// Waits until a gateway's pod is ready, and returns where it takes uploads.
+    pub async fn gateway_url(&self, namespace: &str, pod: &str) -> String {
+        let is_ready = |pod: &Value| condition(pod, "Ready").0 == "True";
+        let pod = self.wait("pods", namespace, pod, "is ready", is_ready).await;
+        format!("http://{}:8080", pod["status"]["podIP"].as_str().unwrap())
+    }
+
     /// Waits until there is no such object.
     pub async fn gone(&self, kind: &str, namespace: &str, name: &str) {
         until(&format!("{kind} {namespace}/{name} is gone"), async || self.get(kind, namespace, name).await.is_none()).await;
@@ -91,11 +98,11 @@ fn path(kind: &str, namespace: &str, name: &str) -> String {
     path.trim_end_matches('/').to_owned()
 }
 
-/// Truth and reason of a condition.
-pub fn condition<'a>(fleet: &'a Value, type_: &str) -> (&'a str, &'a str) {
-    let conditions = fleet["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+/// Truth and reason of a condition of an object; a pod's may have no reason.
+pub fn condition<'a>(object: &'a Value, type_: &str) -> (&'a str, &'a str) {
+    let conditions = object["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
     let found = conditions.iter().find(|condition| condition["type"] == type_);
-    found.map_or(("", ""), |condition| (condition["status"].as_str().unwrap(), condition["reason"].as_str().unwrap()))
+    found.map_or(("", ""), |condition| (condition["status"].as_str().unwrap(), condition["reason"].as_str().unwrap_or_default()))
 }
 
 /// A fleet called `name` whose queues and buckets are called after it, with quick decisions and without a gateway; `spec` is
