@@ -26,6 +26,12 @@ pub enum Command {
     /// With -f alone, explains the decision in the file's status, as `kubectl get cfleet NAME -o yaml` saves it.
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Box<ExplainArgs>),
+    /// What keeps a fleet from working, and what to do about it
+    ///
+    /// Looks at what the operator says, at Secrets, and with your own AWS credentials at the model, the buckets and the queues. Changes
+    /// nothing. Exits with 1 when something is wrong.
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Fleets live: workers, backlog, and the last decision
     ///
     /// Redrawn as fleets change, until Ctrl-C. Written to a file or a pipe, or with --once, the table is printed once.
@@ -41,6 +47,11 @@ Examples:
   kubectl fleet explain -f fleet.yaml --backlog 300 --workers 4 --ready 2 --rate 12 --boot 35s --arrivals 2.5
   kubectl fleet explain -f fleet.yaml --failed-samples 4 --workers 4
   kubectl get cfleet imagenet -o yaml | kubectl fleet explain -f -";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  kubectl fleet doctor imagenet
+  AWS_PROFILE=vision kubectl fleet doctor -n vision";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -152,6 +163,16 @@ pub struct StatusArgs {
     /// Print the table once
     #[arg(long)]
     pub once: bool,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// One fleet only
+    pub name: Option<String>,
     /// Which cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,

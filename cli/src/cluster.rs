@@ -1,6 +1,7 @@
 //! Fleets of a cluster, and errors that say what to do. Knows nothing of what is shown.
 
 use crds::ClassifierFleet;
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt as _};
@@ -77,6 +78,12 @@ impl Cluster {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         }
+    }
+
+    /// The Secrets beside `fleet`.
+    #[must_use]
+    pub fn secrets(&self, fleet: &ClassifierFleet) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), &fleet.namespace().unwrap_or_default())
     }
 
     /// All fleets asked for; `name`: only that one.

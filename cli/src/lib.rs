@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod cluster;
+pub mod doctor;
 pub mod explain;
 pub mod forecast;
 pub mod manifest;

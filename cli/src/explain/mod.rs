@@ -106,7 +106,7 @@ fn limit_meaning(limit: &str, fleet: &ClassifierFleet) -> String {
 }
 
 /// Those that are not as they should be; Ready only where it says something of its own.
-fn unusual(conditions: &[Condition]) -> Vec<Condition> {
+pub(crate) fn unusual(conditions: &[Condition]) -> Vec<Condition> {
     let bad_when = |type_: &str| if matches!(type_, condition::SCALING_LIMITED | condition::DEGRADED) { "True" } else { "False" };
     let bad: Vec<&Condition> =
         conditions.iter().filter(|condition| condition.status == bad_when(&condition.type_) || condition.status == "Unknown").collect();

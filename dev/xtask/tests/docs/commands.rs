@@ -58,7 +58,7 @@ fn shell(stack: &Stack, folder: &Path, code: &str) -> Command {
     let mut shell = Command::new("bash");
     shell.args(["-euo", "pipefail", "-c", code]).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
     shell.env("PATH", path).env("KUBECONFIG", stack.kubeconfig()).env("CURL_HOME", folder).env("NO_PROXY", "*");
-    shell.env("GATEWAY_URL", stack.gateway_url().unwrap());
+    shell.env("GATEWAY_URL", stack.gateway_url().unwrap()).envs(stack.endpoints().unwrap().env());
     shell
 }
 
