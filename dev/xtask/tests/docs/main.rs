@@ -33,8 +33,9 @@ fn blocks() -> Vec<Block> {
 
 #[test]
 fn links_lead_somewhere() {
-    let folders = ["", "docs", "models", "dev/fidelity"].map(|folder| pages(&root().join(folder)));
-    let pages: Vec<Page> = folders.into_iter().flatten().collect();
+    let folders = ["docs", "models", "charts", "deploy", "dev/fidelity"].map(|folder| pages(&root().join(folder)));
+    let first = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|page| Page::read(root().join(page)));
+    let pages: Vec<Page> = folders.into_iter().flatten().chain(first).collect();
     assert!(pages.iter().map(|page| page.links().len()).sum::<usize>() > 20);
     let broken: Vec<String> = pages.iter().flat_map(broken_links).collect();
     assert!(broken.is_empty(), "{broken:#?}");

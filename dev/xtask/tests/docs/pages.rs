@@ -20,12 +20,15 @@ pub struct Block {
     pub code: String,
 }
 
-/// The pages in `folder`, by name; none in its subfolders.
+/// The pages in `folder` and its subfolders, by name; none if there is no such folder.
 pub fn pages(folder: &Path) -> Vec<Page> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = entries.filter(|file| file.extension().is_some_and(|extension| extension == "md")).collect();
-    files.sort();
-    files.into_iter().map(Page::read).collect()
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    let within = |entry: PathBuf| match entry.extension() {
+        Some(extension) if extension == "md" => vec![Page::read(entry)],
+        _ => pages(&entry),
+    };
+    entries.into_iter().flat_map(within).collect()
 }
 
 impl Page {
