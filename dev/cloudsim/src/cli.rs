@@ -124,6 +124,7 @@ impl Serve {
         Ok(Settings {
             region: self.region.clone(),
             parameters: self.parameters.iter().cloned().collect(),
+            loopback_addresses: self.guests == Guests::Process,
             pending_delay: SignedDuration::try_from(self.pending_delay)?,
             boot_delay: SignedDuration::try_from(self.boot_delay)?,
             boot_jitter: self.boot_jitter,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rand::RngExt as _;
 
 use super::Cloud;
 use super::instance::{Instance, Phase, StateReason};
@@ -128,7 +129,6 @@ impl Cloud {
         for volume in &mut volumes {
             volume.id = self.fresh_id("vol-");
         }
-        let [_, b, c, d] = u32::try_from(self.records.next() + 10).unwrap_or_default().to_be_bytes();
         Instance {
             id: self.fresh_id("i-"),
             reservation_id: String::new(),
@@ -140,7 +140,7 @@ impl Cloud {
             tags,
             volumes,
             zone: String::new(),
-            private_ip: format!("10.{b}.{c}.{d}"),
+            private_ip: self.fresh_address(),
             phase: Phase::Pending,
             reason: Some(StateReason::pending()),
             launched_at: now,
@@ -150,6 +150,16 @@ impl Cloud {
             booted_before: false,
             due: None,
         }
+    }
+
+    /// 10.0.0.10 and up. Of loopback, which clouds beside this one may use too, any from 127.1.0.1: a chance of 1 in 16 million.
+    fn fresh_address(&mut self) -> String {
+        let [_, b, c, d] = u32::try_from(self.records.next() + 10).unwrap_or_default().to_be_bytes();
+        if self.settings.loopback_addresses {
+            let [b, c, d]: [u8; 3] = self.rng.random();
+            return format!("127.{}.{c}.{}", b.clamp(1, 254), d.clamp(1, 254));
+        }
+        format!("10.{b}.{c}.{d}")
     }
 
     fn admit(&mut self, instance: Instance, now: Timestamp) {

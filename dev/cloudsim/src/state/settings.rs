@@ -13,6 +13,8 @@ pub struct Settings {
     pub images: BTreeSet<String>,
     /// Systems Manager parameters that name an image, for `resolve:ssm:NAME`.
     pub parameters: BTreeMap<String, String>,
+    /// Whether private addresses are of this machine's loopback, so that what listens in a guest is reached at its own.
+    pub loopback_addresses: bool,
     /// From the launch (or start) to `running`.
     pub pending_delay: SignedDuration,
     /// From `running` to the guest's first process.
@@ -73,6 +75,7 @@ impl Default for Settings {
             region: "us-east-1".to_owned(),
             images: BTreeSet::new(),
             parameters: BTreeMap::new(),
+            loopback_addresses: false,
             pending_delay: SignedDuration::from_secs(1),
             boot_delay: SignedDuration::ZERO,
             boot_jitter: 0.0,
