@@ -44,6 +44,9 @@ pub struct ClassifierFleetStatus {
     /// Jobs that one worker does each second, as the workers measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobs_per_second_per_worker: Option<f64>,
+    /// US dollars for 1,000 images at that rate, by the operator's price file: what busy workers cost, without boots and idle time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_per_thousand_images: Option<f64>,
     /// How the current revision fares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutStatus>,

@@ -22,6 +22,10 @@ pub struct Instance {
     pub instance_type: String,
     /// Its subnet; an instance that is terminated may have lost it.
     pub subnet_id: Option<String>,
+    /// Its availability zone.
+    pub zone: Option<String>,
+    /// Its address in its VPC; an instance that is terminated has none any more.
+    pub private_ip: Option<String>,
     /// Whether it is a spot instance.
     pub spot: bool,
     /// Code of why it last changed its state, such as `Client.UserInitiatedShutdown` or `Server.SpotInstanceTermination`;
@@ -114,6 +118,8 @@ fn read(instance: &SdkInstance) -> Option<Instance> {
         launched_at: Timestamp::new(launched.secs(), i32::try_from(launched.subsec_nanos()).ok()?).ok()?,
         instance_type: instance.instance_type().map(InstanceType::as_str).unwrap_or_default().to_owned(),
         subnet_id: instance.subnet_id().map(str::to_owned),
+        zone: instance.placement().and_then(|placement| placement.availability_zone()).map(str::to_owned),
+        private_ip: instance.private_ip_address().filter(|address| !address.is_empty()).map(str::to_owned),
         spot: instance.instance_lifecycle() == Some(&InstanceLifecycleType::Spot),
         state_reason: instance.state_reason().and_then(|reason| reason.code()).filter(|code| !code.is_empty()).map(str::to_owned),
         tags: instance.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect(),

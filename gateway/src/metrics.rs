@@ -1,9 +1,12 @@
 //! What Prometheus sees of the gateway.
 
-use std::collections::HashMap;
 use std::time::Instant;
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, Registry, Result};
+use service::metrics::Catalogue;
+
+/// Outcome of an image that has a label.
+pub(crate) const CLASSIFIED: &str = "classified";
 
 /// From an answer of a warm worker to one that an instance had to boot for, in seconds.
 const DURATION_BUCKETS: [f64; 15] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 240.0, 480.0, 900.0];
@@ -29,38 +32,49 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// The metrics of `fleet` and the registry that shows them.
-    pub(crate) fn new(fleet: &str) -> prometheus::Result<(Self, Registry)> {
-        let labels = HashMap::from([("fleet".to_owned(), fleet.to_owned())]);
-        let registry = Registry::new_custom(Some("classifierfleet_gateway".to_owned()), Some(labels))?;
-        let duration = HistogramOpts::new("upload_duration_seconds", "From the request of a classified or failed image to its result.");
-        let metrics = Self {
-            uploads: IntCounterVec::new(Opts::new("uploads_total", "Uploaded images by what became of them."), &["outcome"])?,
-            duration: Histogram::with_opts(duration.buckets(DURATION_BUCKETS.to_vec()))?,
-            cache: IntCounterVec::new(
-                Opts::new("cache_requests_total", "Images looked up among the answers kept for the same bytes."),
+    /// The metrics of the fleet `namespace`/`fleet` and the registry that shows them.
+    pub(crate) fn new(namespace: &str, fleet: &str) -> Result<(Self, Registry)> {
+        let registry = Registry::new();
+        let metrics = Self::make(&mut Catalogue::new(&registry, &[("namespace", namespace), ("fleet", fleet)]))?;
+        // There from the beginning, so that the first image is seen as an increase.
+        metrics.uploads.with_label_values(&[CLASSIFIED]);
+        Ok((metrics, registry))
+    }
+
+    fn make(all: &mut Catalogue) -> Result<Self> {
+        Ok(Self {
+            uploads: all.int_counters(
+                "classifierfleet_gateway_uploads_total",
+                "Uploaded images by what became of them: classified, or the name of the problem.",
+                &["outcome"],
+            )?,
+            duration: all.histogram(
+                "classifierfleet_gateway_upload_duration_seconds",
+                "From the request of a classified or failed image to its result.",
+                &DURATION_BUCKETS,
+            )?,
+            cache: all.int_counters(
+                "classifierfleet_gateway_cache_requests_total",
+                "Images looked up among the answers kept for the same bytes.",
                 &["result"],
             )?,
-            aws_calls: IntCounterVec::new(
-                Opts::new("aws_calls_total", "Requests to SQS and S3, retries included, by what was asked."),
+            aws_calls: all.int_counters(
+                "classifierfleet_gateway_aws_calls_total",
+                "Requests to SQS and S3, retries included, by what was asked.",
                 &["call"],
             )?,
-            pending: IntGauge::new("pending_uploads", "Images that wait for their result.")?,
-            event_streams: IntGauge::new("event_streams", "Clients that listen to events.")?,
-            received: IntCounter::new("received_bytes_total", "Bytes of request bodies.")?,
-            wake_writes: IntCounter::new("wake_writes_total", "Writes of the Lease that tells the operator of images that wait.")?,
-            wake_failures: IntCounter::new("wake_failures_total", "Writes of that Lease that failed.")?,
-        };
-        for counters in [&metrics.uploads, &metrics.cache, &metrics.aws_calls] {
-            registry.register(Box::new(counters.clone()))?;
-        }
-        registry.register(Box::new(metrics.duration.clone()))?;
-        registry.register(Box::new(metrics.pending.clone()))?;
-        registry.register(Box::new(metrics.event_streams.clone()))?;
-        for counter in [&metrics.received, &metrics.wake_writes, &metrics.wake_failures] {
-            registry.register(Box::new(counter.clone()))?;
-        }
-        Ok((metrics, registry))
+            pending: all.int_gauge("classifierfleet_gateway_pending_uploads", "Images that wait for their result.")?,
+            event_streams: all.int_gauge("classifierfleet_gateway_event_streams", "Clients that listen to events.")?,
+            received: all.int_counter("classifierfleet_gateway_received_bytes_total", "Bytes of request bodies.")?,
+            wake_writes: all.int_counter(
+                "classifierfleet_gateway_wake_writes_total",
+                "Writes of the Lease that tells the operator of images that wait.",
+            )?,
+            wake_failures: all.int_counter(
+                "classifierfleet_gateway_wake_failures_total",
+                "Writes of the Lease that tells the operator of images that wait, as far as they failed.",
+            )?,
+        })
     }
 
     /// Counts a request that ended before there was an image to count.
@@ -106,6 +120,28 @@ impl Drop for Measured {
         self.metrics.refused(self.outcome);
         if self.answered {
             self.metrics.duration.observe(self.since.elapsed().as_secs_f64());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Registry;
+    use service::metrics::{Catalogue, with_section};
+
+    use super::Metrics;
+
+    #[test]
+    fn the_page_lists_them() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
+        let mut all = Catalogue::new(&Registry::new(), &[("namespace", "default"), ("fleet", "imagenet")]);
+        Metrics::make(&mut all).unwrap();
+        let page = std::fs::read_to_string(path).unwrap();
+        let wanted = with_section(&page, &all.section("Gateway"));
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, &wanted).unwrap();
+        } else {
+            assert!(page == wanted, "docs/metrics.md differs: UPDATE_DOCS=1 cargo test --lib the_page_lists_them");
         }
     }
 }

@@ -98,7 +98,7 @@ impl Gateway {
         let door = Door::new(&settings, &shutdown)?;
         let address = door.server.listener.local_addr().map_err(|source| StartError::Listen { address: settings.listen, source })?;
         let closing = door.server.closing.clone();
-        let (metrics, registry) = Metrics::new(&settings.fleet)?;
+        let (metrics, registry) = Metrics::new(&settings.namespace, &settings.fleet)?;
         let (readiness, stop) = (Readiness::default(), CancellationToken::new());
         let monitor = monitor::bind(settings.monitor_listen, registry, readiness.clone(), stop.clone());
         let (monitor_address, monitor) = monitor.await.map_err(StartError::Monitor)?;

@@ -15,7 +15,7 @@ use crate::core::{Core, Slot};
 use crate::digest::Digest;
 use crate::idempotency::Key;
 use crate::identity::{Identity, Known, identify};
-use crate::metrics::Measured;
+use crate::metrics::{CLASSIFIED, Measured};
 use crate::refusal::Refusal;
 use crate::registry::Waiter;
 use crate::sniff::{ImageFormat, sniff};
@@ -244,7 +244,7 @@ async fn awaited(core: &Core, mut ticket: Ticket, name: &str, origin: &Origin) -
 /// Whether there is a result.
 fn measure(fate: &Fate, measured: &mut Measured) {
     match fate {
-        Fate::Classified(_) => measured.answered("classified"),
+        Fate::Classified(_) => measured.answered(CLASSIFIED),
         Fate::Refused(refusal @ Refusal::Failed { .. }) => measured.answered(refusal.class().1),
         Fate::Refused(refusal) => measured.refused(refusal.class().1),
         Fate::Pending(_) => {}

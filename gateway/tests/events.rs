@@ -103,7 +103,7 @@ async fn results_of_images_that_nobody_waits_for_any_more_are_told() {
     let upload = tokio::spawn(gateway.post("/upload", one("f", "a.jpg", image("Corrupt!cut off"))).send());
     let job = stack.next_job().await;
     upload.abort();
-    gateway.until("/metrics", |_, text| text.contains("pending_uploads{fleet=\"imagenet\"} 0")).await;
+    gateway.until("/metrics", |_, text| text.contains("pending_uploads{fleet=\"imagenet\",namespace=\"default\"} 0")).await;
     let mut events = Events::of(&gateway.url("/v1/events"), None).await;
     stack.answer(job.clone()).await;
     assert_eq!(events.image().await.1, job.id.to_string());
@@ -139,7 +139,7 @@ async fn streams_end_when_the_replica_is_replaced_and_do_not_hold_it_up() {
     let gateway = without_aws(Settings { drain_timeout_seconds: 1_000_000, ..settings() }).await;
     let mut events = Events::of(&gateway.url("/v1/events"), None).await;
     let (mut socket, _) = connect_async(gateway.url("/v1/events").replace("http", "ws")).await.unwrap();
-    gateway.until("/metrics", |_, text| text.contains("event_streams{fleet=\"imagenet\"} 2")).await;
+    gateway.until("/metrics", |_, text| text.contains("event_streams{fleet=\"imagenet\",namespace=\"default\"} 2")).await;
     let stopped = tokio::spawn(gateway.stop());
     assert_eq!(events.next().await, None);
     let close = loop {
@@ -160,7 +160,7 @@ async fn as_many_listen_as_may_and_a_place_that_is_left_is_free() {
     assert!(refused.headers().contains_key("retry-after"));
     problem(refused, 503, "too-many-streams").await;
     drop(events);
-    gateway.until("/metrics", |_, text| text.contains("event_streams{fleet=\"imagenet\"} 0")).await;
+    gateway.until("/metrics", |_, text| text.contains("event_streams{fleet=\"imagenet\",namespace=\"default\"} 0")).await;
     Events::of(&gateway.url("/v1/events"), None).await;
     gateway.stop().await;
 }

@@ -124,14 +124,14 @@ async fn more_than_may_wait_is_429_until_a_place_is_free() {
     let gateway = without_aws(Settings { max_pending: 1, ..settings() }).await;
     let mut slow = TcpStream::connect(gateway.address).await.unwrap();
     slow.write_all(head(1000).as_bytes()).await.unwrap();
-    gateway.until("/metrics", |_, text| text.contains("pending_uploads{fleet=\"imagenet\"} 1")).await;
+    gateway.until("/metrics", |_, text| text.contains("pending_uploads{fleet=\"imagenet\",namespace=\"default\"} 1")).await;
 
     let refused = gateway.post("/upload", one("f", "a.jpg", image("a"))).send().await.unwrap();
     assert_eq!(refused.headers()["retry-after"], "5");
     problem(refused, 429, "busy").await;
 
     drop(slow);
-    gateway.until("/metrics", |_, text| text.contains("pending_uploads{fleet=\"imagenet\"} 0")).await;
+    gateway.until("/metrics", |_, text| text.contains("pending_uploads{fleet=\"imagenet\",namespace=\"default\"} 0")).await;
     let taken = gateway.post("/upload", one("f", "a.jpg", b"text".to_vec())).send().await.unwrap();
     problem(taken, 415, "not-an-image").await;
     gateway.stop().await;
@@ -147,7 +147,7 @@ async fn without_aws_the_gateway_is_not_ready_and_answers_503() {
     let detail = problem(upload, 503, "unavailable").await["detail"].clone();
     assert_eq!(detail, "the image could not be stored in the bucket \"in\" at the moment; try again");
     problem(gateway.get(&format!("/v1/images/{}", uuid::Uuid::now_v7())).await, 503, "unavailable").await;
-    gateway.until("/metrics", |_, text| text.contains("outcome=\"unavailable\",fleet=\"imagenet\"} 1")).await;
+    gateway.until("/metrics", |_, text| text.contains("namespace=\"default\",outcome=\"unavailable\"} 1")).await;
     gateway.stop().await;
 }
 

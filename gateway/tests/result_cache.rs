@@ -52,8 +52,7 @@ async fn the_same_bytes_are_answered_at_once_and_kept_like_others() {
     gateway
         .until("/metrics", |_, text| {
             let count = |result: &str, n: u32| {
-                text.contains(&format!("cache_requests_total{{fleet=\"imagenet\",result=\"{result}\"}} {n}"))
-                    || text.contains(&format!("cache_requests_total{{result=\"{result}\",fleet=\"imagenet\"}} {n}"))
+                text.contains(&format!("cache_requests_total{{fleet=\"imagenet\",namespace=\"default\",result=\"{result}\"}} {n}"))
             };
             count("hit", 2) && count("miss", 1)
         })

@@ -42,7 +42,8 @@ async fn a_hundred_at_once_get_each_their_own_answer() {
     hundred(&gateway, |_| "test_00.jpg".to_owned()).await;
     gateway
         .until("/metrics", |_, text| {
-            text.contains("outcome=\"classified\",fleet=\"imagenet\"} 200") && text.contains("pending_uploads{fleet=\"imagenet\"} 0")
+            text.contains("namespace=\"default\",outcome=\"classified\"} 200")
+                && text.contains("pending_uploads{fleet=\"imagenet\",namespace=\"default\"} 0")
         })
         .await;
     gateway.stop().await;
@@ -182,7 +183,7 @@ async fn images_that_wait_keep_their_places() {
     let full = problem(gateway.post("/v1/images", form).send().await.unwrap(), 429, "busy").await;
     assert_eq!(full["images"].as_array().unwrap().len(), 2);
     let worker = stack.worker();
-    gateway.until("/metrics", |_, text| text.contains("pending_uploads{fleet=\"imagenet\"} 0")).await;
+    gateway.until("/metrics", |_, text| text.contains("pending_uploads{fleet=\"imagenet\",namespace=\"default\"} 0")).await;
     let answer = gateway.post("/upload", one("f", "a.jpg", image("Paul"))).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     gateway.stop().await;
@@ -249,8 +250,8 @@ async fn who_goes_away_frees_the_place_and_the_image_is_classified_all_the_same(
     let upload = tokio::spawn(gateway.post("/upload", one("f", "a.jpg", image("Paul"))).send());
     let job = stack.next_job().await;
     upload.abort();
-    gateway.until("/metrics", |_, text| text.contains("outcome=\"disconnected\",fleet=\"imagenet\"} 1")).await;
-    gateway.until("/metrics", |_, text| text.contains("pending_uploads{fleet=\"imagenet\"} 0")).await;
+    gateway.until("/metrics", |_, text| text.contains("namespace=\"default\",outcome=\"disconnected\"} 1")).await;
+    gateway.until("/metrics", |_, text| text.contains("pending_uploads{fleet=\"imagenet\",namespace=\"default\"} 0")).await;
     stack.answer(job.clone()).await;
     let found: Value = gateway.get(&format!("/v1/images/{}", job.id)).await.json().await.unwrap();
     assert_eq!(found["result"], "Paul");

@@ -87,6 +87,7 @@ impl Clouds {
 
     fn connect(&self, place: Place, config: &SdkConfig) -> Result<Cloud, NoRegion> {
         let region = config.region().map(ToString::to_string).ok_or(NoRegion)?;
+        self.metrics.begin_region(&region);
         let ec2 = Ec2::observed(config, observer(self.metrics.clone(), region.clone()));
         let (inventory, task) =
             Inventory::start(ec2.clone(), self.cluster.clone(), region.clone(), self.metrics.clone(), self.stop.clone());

@@ -20,6 +20,7 @@ use crate::drift::Drift;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::observe::wake::Uploads;
+use crate::prices::Prices;
 use crate::scope::{self, Scope, Wake, Watched, by_label};
 use crate::settings::Settings;
 use crate::tasks::Tasks;
@@ -51,6 +52,8 @@ pub struct Operator {
     pub wake: Wake,
     /// What is remembered of each fleet.
     pub memory: Arc<Memory>,
+    /// What instances cost.
+    pub prices: Prices,
     /// What Prometheus sees.
     pub metrics: Metrics,
     /// Publishes events.
@@ -67,6 +70,7 @@ impl Operator {
         stop: &CancellationToken,
     ) -> anyhow::Result<Arc<Self>> {
         let metrics = Metrics::register(registry)?;
+        let prices = settings.price_file.as_deref().map(Prices::read).transpose()?.unwrap_or_default();
         let cluster = cluster(&kube, &settings).await?;
         let (scope, wake) = (Scope::of(&settings.namespaces), Wake::default());
         let clouds = Clouds::new(settings.region.clone(), cluster.clone(), metrics.clone(), tasks.clone(), stop.clone());
@@ -97,6 +101,7 @@ impl Operator {
             cluster,
             clouds,
             wake,
+            prices,
             metrics,
         };
         Ok(Arc::new(operator))

@@ -50,7 +50,11 @@ pub async fn run(operator: Arc<Operator>, mut leading: Leading, readiness: Readi
                 end.cancel();
             }
         };
+        operator.metrics.leading.set(1);
         tokio::join!(reign, controllers(&operator, &ended));
+        operator.metrics.leading.set(0);
+        // What is, the next one tells.
+        operator.metrics.fleets.forget_all();
         if stop.is_cancelled() {
             break;
         }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use plan::{Change, QueueDepth, Recommendation};
 
 use crate::observe::arrivals::Arrivals;
+use crate::observe::cost::Bills;
 use crate::prepare::Needs;
 use crate::prepare::image::KnownImage;
 
@@ -51,6 +52,10 @@ pub struct Remembered {
     pub learned: Option<HashSet<(String, Timestamp)>>,
     /// How often workers were started again, as last told; none before the first list.
     pub restarts: Option<HashMap<String, u32>>,
+    /// What instances have cost so far.
+    pub bills: Bills,
+    /// When the dead-letter queue was last looked at.
+    pub dead_letters_at: Option<Timestamp>,
 }
 
 /// An order given to an instance.

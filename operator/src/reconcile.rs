@@ -14,7 +14,8 @@ use serde_json::json;
 use crate::act::{Outcome, act};
 use crate::clouds::{Cloud, NoRegion};
 use crate::context::Operator;
-use crate::observe::{Observation, Sample, Sources, observation, queue};
+use crate::metrics::Labels;
+use crate::observe::{Observation, Sample, Sources, dead_letters, observation, queue};
 use crate::pace::{is_busy, pause};
 use crate::prepare::{Fault, Needs, clean_up, gateway, image, prepare, renew};
 use crate::report;
@@ -53,6 +54,9 @@ pub enum Error {
 }
 
 impl Error {
+    /// All stages.
+    pub const STAGES: [&str; 9] = ["finalizer", "intent", "status", "remove", "template", "clean_up", "region", "read", "timeout"];
+
     /// The stage, as the metric's label.
     pub fn stage(&self) -> &'static str {
         match self {
@@ -108,7 +112,8 @@ async fn once(watched: &ClassifierFleet, operator: &Operator) -> Result<Action, 
     let sample = sample(operator, &cloud, &fleet, &uid, needs.as_ref(), waiting).await;
     let snapshot = cloud.inventory.latest();
     let settings = fleet.settings(revision.name());
-    let sources = Sources { snapshot: snapshot.as_deref(), sample, waiting, template: needs.as_ref().and_then(Needs::no_launch) };
+    let (template, prices, region) = (needs.as_ref().and_then(Needs::no_launch), &operator.prices, cloud.region.as_str());
+    let sources = Sources { snapshot: snapshot.as_deref(), sample, waiting, template, prices, region };
     let observation = observation(&fleet, &settings, &operator.memory, &uid, sources, now);
     let plan = decide(&settings, &observation.observed, now);
     let version = needs.as_ref().and_then(|needs| needs.template_version.clone().ok());
@@ -124,6 +129,9 @@ async fn once(watched: &ClassifierFleet, operator: &Operator) -> Result<Action, 
         return Ok(Action::requeue(Duration::ZERO));
     }
     renew(operator, &cloud, watched, &uid, &revision, now).await;
+    if let Some(needs) = &needs {
+        dead_letters::watch(operator, &cloud, watched, &uid, needs, now).await;
+    }
     // From beginning to beginning, as far as that leaves time for others.
     Ok(Action::requeue(pause.saturating_sub(begun.elapsed()).max(pause / 2)))
 }
@@ -276,7 +284,7 @@ async fn release(operator: &Operator, cloud: &Cloud, outcome: &Outcome, uid: &st
     let written = operator.api(fleet).patch(&fleet.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await;
     written.map_err(Error::Finalizer)?;
     tracing::info!(fleet = fleet.name_any(), namespace = fleet.namespace(), "the fleet is gone, and all its instances");
-    operator.metrics.forget(fleet);
+    operator.metrics.forget(&Labels::of(fleet));
     operator.memory.forget(uid);
     Ok(Action::await_change())
 }

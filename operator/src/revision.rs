@@ -5,6 +5,7 @@ use ec2::{Template, TemplateVersion};
 use kube::ResourceExt as _;
 use sha2::{Digest as _, Sha256};
 
+use crate::discovery::WORKER_MONITOR_PORT;
 use crate::user_data;
 
 /// Changes when the same spec must make other workers: then all fleets roll.
@@ -88,6 +89,7 @@ fn environment(fleet: &ClassifierFleet, region: &str) -> Vec<(String, String)> {
         ("CLASSIFIERFLEET_MODEL_URI", spec.model.uri.clone()),
         ("CLASSIFIERFLEET_ENGINE", spec.model.engine.to_string()),
         ("CLASSIFIERFLEET_VISIBILITY_TIMEOUT_SECONDS", spec.queues.visibility_timeout_seconds.to_string()),
+        ("CLASSIFIERFLEET_MONITOR_LISTEN", format!("instance:{WORKER_MONITOR_PORT}")),
         ("CLASSIFIERFLEET_IDLE_SHUTDOWN_SECONDS", spec.workers.idle_shutdown_seconds.to_string()),
     ];
     variables.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()

@@ -1,6 +1,7 @@
 //! The operator's settings, from its command line and environment.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser};
@@ -49,6 +50,10 @@ pub struct Settings {
     /// Name under which this operator holds the Lease: the pod's name. Started again under the same name it need not wait.
     #[arg(long, env = "HOSTNAME")]
     pub identity: Option<String>,
+    /// What instances cost: a list in YAML or JSON of entries such as {instanceType: t3.small, usdPerHour: 0.0208}, with spot, region and
+    /// zone where they matter; the first that fits counts. Without it, nothing is told of costs.
+    #[arg(long, env = "CLASSIFIERFLEET_PRICE_FILE")]
+    pub price_file: Option<PathBuf>,
     /// How to log.
     #[command(flatten)]
     pub logs: LogArgs,

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use operator::memory::{Memory, Remembered, Told};
 use operator::observe::inventory::Snapshot;
 use operator::observe::{Observation, Sources, observation};
+use operator::prices::Prices;
 use plan::{QueueDepth, State, Waiting};
 
 const UID: &str = "uid-1";
@@ -79,6 +80,8 @@ fn instance(id: &str, tags: &[(&str, &str)]) -> Instance {
         launched_at: noon() - SignedDuration::from_secs(100),
         instance_type: "t3.small".to_owned(),
         subnet_id: Some("subnet-0123456789abcdef0".to_owned()),
+        zone: None,
+        private_ip: None,
         spot: false,
         state_reason: None,
         tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
@@ -91,7 +94,9 @@ fn observe(memory: &Memory, instances: Vec<Instance>, now: Timestamp) -> plan::O
 
 fn look(memory: &Memory, instances: Vec<Instance>, now: Timestamp) -> Observation {
     let snapshot = Snapshot { at: now, by_fleet: HashMap::from([(UID.to_owned(), instances)]) };
-    let (fleet, sources) = (fleet("1"), Sources { snapshot: Some(&snapshot), sample: None, waiting: Waiting::default(), template: None });
+    let (fleet, prices) = (fleet("1"), Prices::default());
+    let snapshot = Some(&snapshot);
+    let sources = Sources { snapshot, sample: None, waiting: Waiting::default(), template: None, prices: &prices, region: "us-east-1" };
     observation(&fleet, &fleet.settings("r1"), memory, UID, sources, now)
 }
 

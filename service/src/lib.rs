@@ -4,5 +4,6 @@
 pub mod aws;
 pub mod calls;
 pub mod logs;
+pub mod metrics;
 pub mod monitor;
 pub mod shutdown;

@@ -88,6 +88,14 @@ impl Instance {
     }
 }
 
+/// This instance's private address in its VPC.
+///
+/// # Errors
+/// When there is no metadata service.
+pub async fn private_address() -> Result<String, InstanceError> {
+    Metadata(Client::builder().build()).get("local-ipv4").await
+}
+
 #[derive(Debug, Clone)]
 struct Metadata(Client);
 

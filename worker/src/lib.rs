@@ -13,6 +13,7 @@ pub mod isolated;
 pub mod jobs;
 pub mod metrics;
 pub mod model;
+pub mod monitor;
 pub mod registration;
 pub mod restarts;
 pub mod run;

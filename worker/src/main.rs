@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use service::monitor::{self, Readiness};
+use service::monitor::Readiness;
 use service::{logs, shutdown};
-use worker::isolated;
 use worker::run::run;
 use worker::settings::Settings;
+use worker::{isolated, monitor};
 
 fn main() -> ExitCode {
     let settings = Settings::parse();
@@ -49,10 +49,8 @@ async fn work(settings: &Settings) -> anyhow::Result<()> {
     }
     let (registry, readiness) = (prometheus::Registry::new(), Readiness::default());
     let monitor = async {
-        if let Some(address) = settings.monitor_listen {
-            let (address, server) = monitor::bind(address, registry.clone(), readiness.clone(), drain.clone()).await?;
-            tracing::info!(%address, "health and metrics are served");
-            server.await;
+        if let Some(listen) = settings.monitor_listen {
+            monitor::serve(listen, registry.clone(), readiness.clone(), drain.clone()).await;
         }
         anyhow::Ok(())
     };

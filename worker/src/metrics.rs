@@ -1,9 +1,15 @@
-//! What Prometheus is shown of a worker.
+//! What Prometheus is shown of a worker. Which worker that is, service discovery tells.
 
-use prometheus::{Counter, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Counter, Gauge, HistogramVec, IntCounterVec, IntGauge, Registry, Result};
+use service::metrics::Catalogue;
+
+/// Ending of a job that has a result.
+pub const DONE: &str = "done";
+/// Stages of a job.
+const STAGES: [&str; 4] = ["fetch", "decode", "infer", "store"];
 
 /// Upper bounds of the stages' durations in seconds.
-const BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+const BOUNDS: [f64; 12] = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 
 /// The worker's metrics, all beginning with `classifierfleet_worker_`.
 #[derive(Debug, Clone)]
@@ -25,38 +31,39 @@ impl Metrics {
     ///
     /// # Errors
     /// When one of that name is registered already.
-    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let metrics = Self {
-            jobs: IntCounterVec::new(
-                Opts::new("classifierfleet_worker_jobs_total", "Jobs that ended on this worker, by how they ended."),
+    pub fn new(registry: &Registry) -> Result<Self> {
+        let metrics = Self::make(&mut Catalogue::new(registry, &[]))?;
+        // There from the beginning, so that the first job is seen as an increase.
+        metrics.jobs.with_label_values(&[DONE]);
+        for stage in STAGES {
+            metrics.stages.with_label_values(&[stage]);
+        }
+        Ok(metrics)
+    }
+
+    fn make(all: &mut Catalogue) -> Result<Self> {
+        Ok(Self {
+            jobs: all.int_counters(
+                "classifierfleet_worker_jobs_total",
+                "Jobs that ended on this worker, by how they ended.",
                 &["ending"],
             )?,
-            stages: HistogramVec::new(
-                HistogramOpts::new("classifierfleet_worker_stage_seconds", "Seconds that a job spent in each stage.")
-                    .buckets(BUCKETS.to_vec()),
-                &["stage"],
-            )?,
-            held: IntGauge::new("classifierfleet_worker_held_jobs", "Jobs that were received and are not done.")?,
-            images_per_second: Gauge::new(
+            stages: all.histograms("classifierfleet_worker_stage_seconds", "Time that a job spent in each stage.", &["stage"], &BOUNDS)?,
+            held: all.int_gauge("classifierfleet_worker_held_jobs", "Jobs that were received and are not done.")?,
+            images_per_second: all.gauge(
                 "classifierfleet_worker_measured_images_per_second",
                 "Images per second that this worker classified when it started, all cores together.",
             )?,
-            classify_cpu_seconds: Counter::new(
+            classify_cpu_seconds: all.counter(
                 "classifierfleet_worker_classify_cpu_seconds_total",
                 "CPU time that decoding and inference took on the worker's threads.",
             )?,
-            aws_calls: IntCounterVec::new(
-                Opts::new("classifierfleet_worker_aws_calls_total", "Requests to SQS and S3, retries included, by what was asked."),
+            aws_calls: all.int_counters(
+                "classifierfleet_worker_aws_calls_total",
+                "Requests to SQS and S3, retries included, by what was asked.",
                 &["call"],
             )?,
-        };
-        registry.register(Box::new(metrics.jobs.clone()))?;
-        registry.register(Box::new(metrics.stages.clone()))?;
-        registry.register(Box::new(metrics.held.clone()))?;
-        registry.register(Box::new(metrics.images_per_second.clone()))?;
-        registry.register(Box::new(metrics.classify_cpu_seconds.clone()))?;
-        registry.register(Box::new(metrics.aws_calls.clone()))?;
-        Ok(metrics)
+        })
     }
 
     /// A job ended.
@@ -67,5 +74,28 @@ impl Metrics {
     /// A job was so long in a stage.
     pub fn stage(&self, stage: &str, seconds: f64) {
         self.stages.with_label_values(&[stage]).observe(seconds);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use prometheus::Registry;
+    use service::metrics::{Catalogue, with_section};
+
+    use super::Metrics;
+
+    #[test]
+    fn the_page_lists_them() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
+        let mut all = Catalogue::new(&Registry::new(), &[]);
+        Metrics::make(&mut all).unwrap();
+        let page = std::fs::read_to_string(path).unwrap();
+        let wanted = with_section(&page, &all.section("Worker"));
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, &wanted).unwrap();
+        } else {
+            assert!(page == wanted, "docs/metrics.md differs: UPDATE_DOCS=1 cargo test --lib the_page_lists_them");
+        }
     }
 }

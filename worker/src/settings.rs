@@ -1,6 +1,5 @@
 //! What can be set, on the command line or in the environment. The operator writes the environment of its instances.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use service::logs::LogArgs;
 
 use crate::model::engine::EngineArgs;
 use crate::model::fetch::ModelUri;
+use crate::monitor::Listen;
 
 /// Classifies images: takes jobs from SQS, runs an ONNX model with tract, stores the results in S3 and announces them.
 ///
@@ -57,9 +57,10 @@ pub struct Settings {
     /// Seconds without a job after which the worker leaves on its own, unless the operator wants to keep it; 0: never.
     #[arg(long, env = "CLASSIFIERFLEET_IDLE_SHUTDOWN_SECONDS", default_value_t = 900)]
     pub idle_shutdown_seconds: u64,
-    /// Address for /healthz, /readyz and /metrics, such as 127.0.0.1:9090; none when not given.
+    /// Address for /healthz, /readyz and /metrics, such as 127.0.0.1:9090, or instance:9090 for the private address that the instance
+    /// has in its VPC; none when not given.
     #[arg(long, env = "CLASSIFIERFLEET_MONITOR_LISTEN")]
-    pub monitor_listen: Option<SocketAddr>,
+    pub monitor_listen: Option<Listen>,
     /// Classify the image on standard input, and nothing else: how a worker treats what may have ended others.
     #[arg(long, hide = true)]
     pub isolated: bool,

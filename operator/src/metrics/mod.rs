@@ -1,26 +1,28 @@
-//! What Prometheus sees of the operator.
+//! What Prometheus sees of the operator: itself here (`classifierfleet_operator_…`), each fleet in `fleets` (`classifierfleet_…`).
 
-use crds::ClassifierFleet;
-use kube::ResourceExt as _;
-use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, histogram_opts};
+mod fleets;
+
+use prometheus::{HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry, Result};
+use service::metrics::Catalogue;
+
+use crate::reconcile::Error;
+
+pub use fleets::{BOOT_KINDS, FleetMetrics, Labels, capacity_type};
+
+/// From a queue that answers at once to a reconcile that is given up, in seconds.
+const RECONCILE: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0, 120.0];
+/// From a call that need not wait to one behind a thousand others, in seconds.
+const WAIT: [f64; 8] = [0.001, 0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0];
+/// From a wake by the gateway to a poll of a quiet queue, in seconds.
+const REACTION: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
 /// The operator's metrics.
 #[derive(Clone)]
 pub struct Metrics {
-    /// Messages in the request queue, by state.
-    pub queue_messages: GaugeVec,
-    /// Workers, by state.
-    pub workers: GaugeVec,
-    /// Workers wanted.
-    pub desired: GaugeVec,
-    /// Instances launched.
-    pub launched: IntCounterVec,
-    /// Launches that failed, by EC2's code.
-    pub launch_failures: IntCounterVec,
-    /// Instances drained or terminated, by reason.
-    pub removed: IntCounterVec,
-    /// Times that workers were started again.
-    pub restarts: IntCounterVec,
+    /// Of each fleet.
+    pub fleets: FleetMetrics,
+    /// 1 while this operator leads.
+    pub leading: IntGauge,
     /// Seconds a reconcile took, by outcome.
     pub reconciles: HistogramVec,
     /// Failed reconciles, by stage.
@@ -35,108 +37,103 @@ pub struct Metrics {
     pub ec2_waits: HistogramVec,
     /// Instances terminated whose fleet no longer exists, by region.
     pub orphans: IntCounterVec,
-    /// 1 while an offering is closed.
-    pub offering_closed: GaugeVec,
     /// Seconds from a sign of work to the launch call.
     pub reaction: HistogramVec,
 }
 
-const FLEET: [&str; 2] = ["namespace", "fleet"];
-
-/// States of workers, as label values.
-pub const WORKER_STATES: [&str; 5] = ["ready", "starting", "draining", "outdated", "stopped"];
-
 impl Metrics {
     /// Makes and registers them.
-    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let gauge = |name: &str, help: &str, labels: &[&str]| -> prometheus::Result<GaugeVec> {
-            let vec = GaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(vec.clone()))?;
-            Ok(vec)
-        };
-        let counter = |name: &str, help: &str, labels: &[&str]| -> prometheus::Result<IntCounterVec> {
-            let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(vec.clone()))?;
-            Ok(vec)
-        };
-        let histogram = |name: &str, help: &str, labels: &[&str]| -> prometheus::Result<HistogramVec> {
-            let vec = HistogramVec::new(histogram_opts!(name, help), labels)?;
-            registry.register(Box::new(vec.clone()))?;
-            Ok(vec)
-        };
-        let inventory_instances = IntGaugeVec::new(
-            Opts::new("classifierfleet_operator_inventory_instances", "Instances that EC2 last listed, of all fleets."),
-            &["region"],
-        )?;
-        registry.register(Box::new(inventory_instances.clone()))?;
-        let with = |label| [FLEET[0], FLEET[1], label];
+    pub fn register(registry: &Registry) -> Result<Self> {
+        let metrics = Self::make(&mut Catalogue::new(registry, &[]))?;
+        for stage in Error::STAGES {
+            metrics.reconcile_failures.with_label_values(&[stage]);
+        }
+        Ok(metrics)
+    }
+
+    fn make(all: &mut Catalogue) -> Result<Self> {
         Ok(Self {
-            queue_messages: gauge(
-                "classifierfleet_queue_messages",
-                "Messages in the fleet's request queue, as SQS counts them.",
-                &with("state"),
+            fleets: FleetMetrics::make(all)?,
+            leading: all.int_gauge("classifierfleet_operator_leading", "1 while this operator leads, 0 while it waits to.")?,
+            reconciles: all.histograms(
+                "classifierfleet_operator_reconcile_duration_seconds",
+                "Time that a reconcile took.",
+                &["outcome"],
+                &RECONCILE,
             )?,
-            workers: gauge("classifierfleet_workers", "EC2 workers of the fleet.", &with("state"))?,
-            desired: gauge("classifierfleet_desired_workers", "EC2 workers that the fleet should have.", &FLEET)?,
-            launched: counter("classifierfleet_launched_instances_total", "Instances launched, or started again.", &with("action"))?,
-            launch_failures: counter(
-                "classifierfleet_launch_failures_total",
-                "Launches that EC2 refused or did not answer.",
-                &with("code"),
+            reconcile_failures: all.int_counters(
+                "classifierfleet_operator_reconcile_failures_total",
+                "Reconciles that failed, by the stage that did.",
+                &["stage"],
             )?,
-            removed: counter("classifierfleet_removed_instances_total", "Instances told to drain, or terminated.", &with("reason"))?,
-            restarts: counter("classifierfleet_worker_restarts_total", "Workers that ended unasked and were started again.", &FLEET)?,
-            reconcile_failures: counter("classifierfleet_operator_reconcile_failures_total", "Reconciles that failed.", &["stage"])?,
-            inventory_failures: counter(
+            inventory_failures: all.int_counters(
                 "classifierfleet_operator_inventory_failures_total",
-                "Lists of instances that failed.",
+                "Lists of instances that failed, by EC2's code.",
                 &["region", "code"],
             )?,
-            inventory_instances,
-            ec2_calls: counter("classifierfleet_operator_ec2_calls_total", "Calls to EC2.", &["region", "action", "outcome"])?,
-            ec2_waits: histogram(
+            inventory_instances: all.int_gauges(
+                "classifierfleet_operator_inventory_instances",
+                "Instances that EC2 last listed, of all fleets.",
+                &["region"],
+            )?,
+            ec2_calls: all.int_counters("classifierfleet_operator_ec2_calls_total", "Calls to EC2.", &["region", "action", "outcome"])?,
+            ec2_waits: all.histograms(
                 "classifierfleet_operator_ec2_wait_seconds",
                 "Time that calls to EC2 waited so as to keep within its limits.",
                 &["region", "action"],
+                &WAIT,
             )?,
-            orphans: counter(
+            orphans: all.int_counters(
                 "classifierfleet_operator_orphans_terminated_total",
                 "Instances terminated because their fleet no longer exists.",
                 &["region"],
             )?,
-            offering_closed: gauge(
-                "classifierfleet_offering_closed",
-                "1 while nothing is launched in an offering because EC2 refused it.",
-                &["namespace", "fleet", "instance_type", "subnet", "capacity_type"],
-            )?,
-            reaction: histogram(
+            reaction: all.histograms(
                 "classifierfleet_operator_reaction_seconds",
                 "Time from the upload that a gateway told of to the launch that followed.",
-                &FLEET,
+                &fleets::LABELS,
+                &REACTION,
             )?,
-            reconciles: histogram("classifierfleet_operator_reconcile_duration_seconds", "Time that a reconcile took.", &["outcome"])?,
         })
     }
 
-    /// Forgets the gauges of a fleet that is gone.
-    pub fn forget(&self, fleet: &ClassifierFleet) {
-        let (namespace, name) = (fleet.namespace().unwrap_or_default(), fleet.name_any());
-        for state in ["visible", "in_flight", "delayed"] {
-            self.queue_messages.remove_label_values(&[&namespace, &name, state]).ok();
-        }
-        for state in WORKER_STATES {
-            self.workers.remove_label_values(&[&namespace, &name, state]).ok();
-        }
-        self.desired.remove_label_values(&[&namespace, &name]).ok();
-        self.reaction.remove_label_values(&[&namespace, &name]).ok();
-        for offering in fleet.spec.workers.template.offerings() {
-            self.offering_closed.remove_label_values(&offering_labels(&namespace, &name, &offering)).ok();
-        }
+    /// A fleet is kept from now on: what did not happen yet is 0, so that the first time is seen as an increase.
+    pub fn begin(&self, fleet: &Labels) {
+        self.fleets.begin(fleet);
+        self.reaction.with_label_values(&fleet.values());
+    }
+
+    /// Forgets what is, of a fleet that is gone. What was counted stays.
+    pub fn forget(&self, fleet: &Labels) {
+        self.fleets.forget(fleet);
+        self.reaction.remove_label_values(&fleet.values()).ok();
+    }
+
+    /// A region is watched from now on: what did not happen there yet is 0, so that the first time is seen as an increase.
+    pub fn begin_region(&self, region: &str) {
+        self.orphans.with_label_values(&[region]);
     }
 }
 
-/// Labels of a fleet's offering.
-pub fn offering_labels<'a>(namespace: &'a str, fleet: &'a str, offering: &'a plan::Offering) -> [&'a str; 5] {
-    let subnet = offering.subnet_id.as_deref().unwrap_or("default");
-    [namespace, fleet, &offering.instance_type, subnet, if offering.spot { "spot" } else { "on-demand" }]
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use prometheus::Registry;
+    use service::metrics::{Catalogue, with_section};
+
+    use super::Metrics;
+
+    #[test]
+    fn the_page_lists_them() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
+        let mut all = Catalogue::new(&Registry::new(), &[]);
+        Metrics::make(&mut all).unwrap();
+        let page = std::fs::read_to_string(path).unwrap();
+        let wanted = with_section(&page, &all.section("Operator"));
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, &wanted).unwrap();
+        } else {
+            assert!(page == wanted, "docs/metrics.md differs: UPDATE_DOCS=1 cargo test --lib the_page_lists_them");
+        }
+    }
 }

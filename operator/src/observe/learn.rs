@@ -12,30 +12,42 @@ use crate::offerings;
 /// How much the latest boot weighs against those before it.
 const WEIGHT: f64 = 0.3;
 
-/// Lays the boots in `listed` that were not learned yet over `offerings`. The first list after a start teaches nothing: its
+/// A boot that ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Boot {
+    /// Started again rather than launched.
+    pub warm: bool,
+    /// From the call to ready.
+    pub seconds: f64,
+}
+
+/// Lays the boots in `listed` that were not learned yet over `offerings`, and returns them. The first list after a start teaches nothing: its
 /// boots were learned before.
 pub fn boots(
     known: &mut Option<HashSet<(String, Timestamp)>>,
     offerings: &mut Vec<OfferingStatus>,
     listed: &[ec2::Instance],
     default_subnet: bool,
-) {
+) -> Vec<Boot> {
     let key = |instance: &ec2::Instance| (instance.id.clone(), instance.launched_at);
     let ready: Vec<_> = listed.iter().filter_map(|instance| Some((instance, registered(instance)?))).collect();
     let Some(learned) = known else {
         *known = Some(ready.iter().map(|(instance, _)| key(instance)).collect());
-        return;
+        return Vec::new();
     };
     learned.retain(|(id, _)| listed.iter().any(|instance| instance.id == *id));
+    let mut ended = Vec::new();
     for (instance, registered) in ready {
         if learned.insert(key(instance)) {
             let seconds = registered.at.duration_since(instance.launched_at).as_secs_f64().max(0.0);
             let status = offerings::entry(offerings, &offering(instance, default_subnet));
             let boots = status.boot_seconds.get_or_insert_default();
+            ended.push(Boot { warm: is_warm(instance), seconds });
             let average = if is_warm(instance) { &mut boots.warm } else { &mut boots.cold };
             *average = Some(average.map_or(tenths(seconds), |before| tenths(before + WEIGHT * (seconds - before))));
         }
     }
+    ended
 }
 
 /// Workers in `listed` that had to be started again since the last list, and how often since their machines booted. What the first

@@ -1,6 +1,8 @@
 //! Observe: what is, gathered for one fleet. Reads only.
 
 pub mod arrivals;
+pub mod cost;
+pub mod dead_letters;
 pub mod instances;
 pub mod inventory;
 pub mod learn;
@@ -12,9 +14,11 @@ use jiff::Timestamp;
 use plan::{Action, Fleet, Intent, Inventory, Observed, QueueDepth, Recommendation, Rollout, Waiting};
 
 use crate::memory::{Memory, Remembered};
+use crate::observe::cost::{Cost, Running};
 use crate::observe::inventory::Snapshot;
 use crate::offerings;
 use crate::prepare::Fault;
+use crate::prices::Prices;
 
 /// The queue's depth and when it was sampled, or why not; none for a fleet that is being deleted.
 pub type Sample = Option<Result<(QueueDepth, Timestamp), String>>;
@@ -33,6 +37,10 @@ pub struct Observation {
     pub jobs_per_second: Option<f64>,
     /// Workers that had to be started again since the last list, and how often since their machines booted.
     pub restarted: Vec<(String, u32)>,
+    /// Boots that ended since the last list.
+    pub boots: Vec<learn::Boot>,
+    /// What its instances cost.
+    pub cost: Cost,
 }
 
 /// What an observation is put together from.
@@ -45,6 +53,10 @@ pub struct Sources<'a> {
     pub waiting: Waiting,
     /// What is wrong with the launch template.
     pub template: Option<&'a Fault>,
+    /// What instances cost.
+    pub prices: &'a Prices,
+    /// Where they are.
+    pub region: &'a str,
 }
 
 /// Puts together what the decision is made from.
@@ -56,17 +68,19 @@ pub fn observation(
     sources: Sources<'_>,
     now: Timestamp,
 ) -> Observation {
-    let Sources { snapshot, sample, waiting, template } = sources;
+    let Sources { snapshot, sample, waiting, template, prices, region } = sources;
     let status = fleet.status.clone().unwrap_or_default();
     let default_subnet = fleet.spec.workers.template.subnet_ids.is_empty();
     let listed: &[ec2::Instance] = snapshot.and_then(|snapshot| snapshot.by_fleet.get(uid)).map_or(&[], Vec::as_slice);
     let mut offerings = offerings::of_fleet(&settings.offerings, &status.offerings);
     let jobs_per_second = learn::jobs_per_second(listed, status.jobs_per_second_per_worker);
-    let mut restarted = Vec::new();
+    let (mut restarted, mut boots, mut cost) = (Vec::new(), Vec::new(), Cost::default());
     let mut observed = memory.with(uid, |remembered| {
-        if snapshot.is_some() {
+        if let Some(snapshot) = snapshot {
             restarted = learn::restarts(&mut remembered.restarts, listed);
-            learn::boots(&mut remembered.learned, &mut offerings, listed, default_subnet);
+            boots = learn::boots(&mut remembered.learned, &mut offerings, listed, default_subnet);
+            let running = Running { listed, at: snapshot.at, region, first: settings.offerings.first(), jobs_per_second };
+            cost = cost::cost(prices, &mut remembered.bills, running);
         }
         let depth = sample.as_ref().and_then(|sample| sample.as_ref().ok()).map(|(depth, _)| *depth);
         remember(remembered, &status, depth.map(|depth| depth.backlog(settings.counted)), now);
@@ -92,7 +106,7 @@ pub fn observation(
     });
     observed.rollout = rollout(status.rollout.as_ref(), &observed, &settings.revision);
     let boot_seconds = learn::boot_seconds(&offerings);
-    Observation { observed, sample, offerings, boot_seconds, jobs_per_second, restarted }
+    Observation { observed, sample, offerings, boot_seconds, jobs_per_second, restarted, boots, cost }
 }
 
 /// Brings what is remembered up to date. `backlog`: none when it could not be sampled, or nobody asked.

@@ -27,9 +27,6 @@ pub async fn publish(operator: &Operator, outcome: &Outcome, before: &Classifier
             tracing::warn!(fleet = name, namespace, %error, "the event cannot be published");
         }
     }
-    for news in &outcome.news {
-        count(operator, &namespace, &name, news);
-    }
 }
 
 /// A recorder folds events of one reason into a series and shows the first one's note. That is right for what repeats
@@ -98,29 +95,4 @@ fn normal(reason: &str, action: &str, note: String) -> Event {
 
 fn warning(reason: &str, action: &str, note: String) -> Event {
     make(EventType::Warning, reason, action, note)
-}
-
-fn count(operator: &Operator, namespace: &str, name: &str, news: &News) {
-    let metrics = &operator.metrics;
-    let number = |ids: &[String]| u64::try_from(ids.len()).unwrap_or(u64::MAX);
-    match news {
-        News::Launched(_, ids) => metrics.launched.with_label_values(&[namespace, name, "launch"]).inc_by(number(ids)),
-        News::Started(ids) => metrics.launched.with_label_values(&[namespace, name, "start"]).inc_by(number(ids)),
-        News::Draining(ids) => metrics.removed.with_label_values(&[namespace, name, "drain"]).inc_by(number(ids)),
-        News::Terminated(ended) => {
-            let reason = match ended.reason {
-                Reason::BootTimeout => "boot_timeout",
-                Reason::DrainDeadline => "drain_deadline",
-                Reason::NotReusable => "not_reusable",
-                Reason::PoolFull => "pool_full",
-                Reason::PoolIdle => "pool_idle",
-                Reason::Deleting => "deleting",
-            };
-            metrics.removed.with_label_values(&[namespace, name, reason]).inc();
-        }
-        News::Restarted(..) => metrics.restarts.with_label_values(&[namespace, name]).inc(),
-        News::LaunchFailed { code, .. } | News::OfferingClosed { code, .. } => {
-            metrics.launch_failures.with_label_values(&[namespace, name, code]).inc()
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod events;
+mod metrics;
 mod status;
 
 use jiff::Timestamp;
@@ -9,9 +10,8 @@ use kube::ResourceExt as _;
 use kube::api::PostParams;
 use plan::Plan;
 
-use crate::act::{News, Outcome};
+use crate::act::Outcome;
 use crate::context::Operator;
-use crate::metrics::offering_labels;
 use crate::observe::Observation;
 use crate::prepare::{Needs, gateway};
 use crate::reconcile::Error;
@@ -37,7 +37,7 @@ pub async fn report(
     let before = outcome.fleet.status.clone().unwrap_or_default();
     let after = status::status(&outcome, revision, &facts, now);
     events::publish(operator, &outcome, &before, plan).await;
-    metrics(operator, &outcome, observation, plan, now);
+    metrics::tell(&operator.metrics, &outcome, observation, plan, now);
     if status::without_times(&before) == status::without_times(&after) {
         return Ok(());
     }
@@ -47,38 +47,4 @@ pub async fn report(
     let written = written.map_err(Error::Status)?;
     operator.memory.with(uid, |remembered| remembered.wrote(written));
     Ok(())
-}
-
-fn metrics(operator: &Operator, outcome: &Outcome, observation: &Observation, plan: &Plan, now: Timestamp) {
-    let (namespace, name) = (outcome.fleet.namespace().unwrap_or_default(), outcome.fleet.name_any());
-    let set =
-        |gauge: &prometheus::GaugeVec, state: &str, value: f64| gauge.with_label_values(&[namespace.as_str(), &name, state]).set(value);
-    if let Some(Ok((depth, _))) = &observation.sample {
-        #[allow(clippy::cast_precision_loss)] // SQS counts far below 2⁵³
-        for (state, count) in [("visible", depth.visible), ("in_flight", depth.in_flight), ("delayed", depth.delayed)] {
-            set(&operator.metrics.queue_messages, state, count as f64);
-        }
-    }
-    let census = plan.census;
-    for (state, count) in [
-        ("ready", census.ready),
-        ("starting", census.booting + census.coming),
-        ("draining", census.draining),
-        ("outdated", census.outdated),
-        ("stopped", census.stopped + census.stopping),
-    ] {
-        set(&operator.metrics.workers, state, f64::from(count));
-    }
-    operator.metrics.desired.with_label_values(&[namespace.as_str(), &name]).set(f64::from(plan.desired));
-    for status in &outcome.offerings {
-        let offering = crate::offerings::to_plan(&status.offering);
-        let closed = status.unavailable_until.as_ref().is_some_and(|until| until.0 > now);
-        let labels = offering_labels(&namespace, &name, &offering);
-        operator.metrics.offering_closed.with_label_values(&labels).set(f64::from(u8::from(closed)));
-    }
-    let launched = outcome.news.iter().any(|news| matches!(news, News::Launched(..) | News::Started(_)));
-    if let (true, Some(oldest), 0) = (launched, observation.observed.waiting.oldest, observation.observed.desired) {
-        let seconds = Timestamp::now().duration_since(oldest).as_secs_f64();
-        operator.metrics.reaction.with_label_values(&[namespace.as_str(), &name]).observe(seconds.max(0.0));
-    }
 }

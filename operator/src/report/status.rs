@@ -29,6 +29,7 @@ pub fn status(outcome: &Outcome, revision: &Revision, facts: &Facts, now: Timest
         offerings: outcome.offerings.clone(),
         boot_seconds: facts.observation.boot_seconds,
         jobs_per_second_per_worker: facts.observation.jobs_per_second,
+        cost_per_thousand_images: facts.observation.cost.usd_per_thousand_images,
         rollout: Some(rollout(&facts.observation.observed, facts.plan, revision.name(), now)),
         last_scale_time: if desired == before.desired { before.last_scale_time } else { Some(Time(now)) },
         conditions: conditions::conditions(outcome, facts, &before.conditions, now),

@@ -14,6 +14,7 @@ use super::queue::{Message, Receipt};
 use super::receive::Held;
 use super::work::{Done, Work, WorkError, result};
 use crate::cause::chain;
+use crate::metrics::DONE;
 
 /// Pauses before a job that SQS delivers to nobody any more is tried again here, while S3 cannot be reached; then it is given up.
 const LAST_PAUSES: [u64; 8] = [1, 2, 4, 8, 15, 30, 30, 30];
@@ -47,7 +48,7 @@ pub(super) async fn process(line: &Line, held: Held) {
     let ending = end(line, held).await;
     metrics.held.dec();
     metrics.ended(match ending {
-        Ending::Done => "done",
+        Ending::Done => DONE,
         Ending::GivenBack => "given_back",
         Ending::NotAJob => "not_a_job",
         Ending::Failed => "failed",

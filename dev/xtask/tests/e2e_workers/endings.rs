@@ -56,7 +56,7 @@ pub async fn a_worker_that_crashes_again_and_again(world: &World) {
     until("it is given up", async || terminated(&fleet).await.iter().any(|ended| ended.id == worker.id)).await;
     fleet.settles(1, 0).await;
     assert_ne!(fleet.live().await[0].id, worker.id, "another one does its work");
-    assert!(fleet.metric("classifierfleet_worker_restarts_total", &[]).await >= 2.0);
+    assert!(fleet.metric("classifierfleet_restarted_workers_total", &[]).await >= 2.0);
 }
 
 pub async fn a_worker_that_ignores_its_order(world: &World) {
