@@ -53,7 +53,7 @@ FLEET = [
     ("stat", "Waiting and held", "short", "Jobs in the request queue.", {"": f"sum(max by (state) ({metric('queue_messages')}))"}),
     ("stat", "Ready workers", "short", "Instances that take jobs.", {"": f"max({metric('workers', READY)})"}),
     ("stat", "Images per second", "short", "Answered by the gateway.", {"": f"sum({rate(metric('gateway_uploads_total', ANSWERED))})"}),
-    ("stat", "Answer time, half of the images", "s", "From the upload's request to its result.",
+    ("stat", "Median answer time", "s", "From the upload's request to its result.",
      {"": quantile(0.5, metric("gateway_upload_duration_seconds_bucket"), window="5m")}),
     ("stat", "Cost per hour", "currencyUSD", "Of the running instances.", {"": f"max({metric('instance_cost_usd_per_hour')})"}),
     ("stat", "Dead letters", "short", "Jobs that failed as often as they may.", {"": f"max({metric('dead_letter_messages')})"}),
@@ -111,6 +111,9 @@ FLEET = [
     }),
     ("line", "Calls of workers to AWS", "short", "Per second, retries included.",
      {"{{call}}": f"sum by (call) ({rate(metric('worker_aws_calls_total'))})"}),
+    ("line", "CPU time of an image", "s", "Decoding and inference on the workers.", {
+        "classify": f"sum({rate(metric('worker_classify_cpu_seconds_total'))}) / sum({rate(metric('worker_jobs_total', DONE))})",
+    }),
     ("line", "Bytes received", "Bps", "Bodies of requests to the gateway.",
      {"received": f"sum({rate(metric('gateway_received_bytes_total'))})"}),
 ]

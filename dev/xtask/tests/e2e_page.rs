@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use support::{Photo, classify, patch, photos};
+use support::{Photo, classify, or_skip, patch, photos};
 use tokio::process::Command;
 use xtask::paths::Paths;
 use xtask::progress::Progress;
@@ -32,7 +32,7 @@ struct Row {
 #[ignore = "needs the dev tools: cargo xtask test makes them"]
 async fn a_person_with_a_folder_of_photos_gets_their_labels() {
     let paths = Paths::discover().unwrap();
-    let Some(browser) = browser(&paths).await else { return };
+    let Some(browser) = or_skip("the page", tools::browser(&paths, Progress::quiet()).await) else { return };
     let stack = Stack::for_test("page", |_| {}).await.unwrap();
     patch(&stack, json!({"workers": {"min": 1, "max": 2}})).await;
     let folder = tempfile::tempdir().unwrap();
@@ -47,18 +47,6 @@ async fn a_person_with_a_folder_of_photos_gets_their_labels() {
     let right = expected.values().filter(|(_, is_right)| *is_right).count();
     assert!(right >= 18, "{right} of 20 are right at top 1; onnxruntime gets 18");
     stack.stop().await.unwrap();
-}
-
-/// A browser. CI must have one; elsewhere what needs it is left out when there is none, and says so.
-async fn browser(paths: &Paths) -> Option<Browser> {
-    match tools::browser(paths, Progress::quiet()).await {
-        Ok(browser) => Some(browser),
-        Err(error) if std::env::var_os("CI").is_none() => {
-            println!("skipped, the page was not tested: {error:#}");
-            None
-        }
-        Err(error) => panic!("the page cannot be tested: {error:#}"),
-    }
 }
 
 /// The photos as files, and a text that is none; returns which photo each file is.

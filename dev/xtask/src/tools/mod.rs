@@ -10,6 +10,7 @@ mod kubernetes;
 mod model;
 mod node;
 mod photos;
+mod prometheus;
 mod python;
 pub(crate) mod shell;
 
@@ -19,6 +20,7 @@ use anyhow::Result;
 
 pub use self::browser::Browser;
 pub(crate) use self::node::NodeTools;
+pub use self::prometheus::Prometheus;
 use crate::paths::Paths;
 use crate::progress::Progress;
 
@@ -44,6 +46,14 @@ pub async fn browser(paths: &Paths, progress: Progress) -> Result<Browser> {
 /// When it cannot be built: where its log is.
 pub(crate) async fn k6(paths: &Paths, progress: Progress) -> Result<PathBuf> {
     go::program(paths, "go.k6.io/k6", "v1.8.1", progress).await
+}
+
+/// Prometheus and promtool.
+///
+/// # Errors
+/// When they cannot be had: what to install.
+pub async fn prometheus(paths: &Paths, progress: Progress) -> Result<Prometheus> {
+    prometheus::ensure(paths, progress).await
 }
 
 /// ONNX Runtime's library in the virtual environment, for the worker's engine onnxruntime.

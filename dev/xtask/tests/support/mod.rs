@@ -16,6 +16,18 @@ use xtask::stack::Stack;
 /// Generous: a condition that does not come is a failure, one that comes late is not.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A tool that not every machine has. CI must have it; elsewhere what needs it is left out, and says so.
+pub fn or_skip<T>(what: &str, tool: anyhow::Result<T>) -> Option<T> {
+    match tool {
+        Ok(tool) => Some(tool),
+        Err(error) if std::env::var_os("CI").is_none() => {
+            println!("skipped, not tested: {what}: {error:#}");
+            None
+        }
+        Err(error) => panic!("cannot be tested: {what}: {error:#}"),
+    }
+}
+
 /// An answer that is not what it should be, with the stack's logs at hand.
 pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     let begun = Instant::now();
