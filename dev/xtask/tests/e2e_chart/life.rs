@@ -138,14 +138,16 @@ pub async fn uninstall(stage: &Stage) {
 
 /// An operator of one namespace needs no right elsewhere, and the CRD of whoever brought it.
 pub async fn one_namespace_alone(stage: &Stage) {
-    let settings = "crds.install=false,clusterName=of-the-team,watchNamespaces={team},rbac.aggregateToDefaultRoles=false";
-    apply(stage, "install", "team", "team", stage.helm.chart(), &["--set", settings]).await;
+    let alone = ["--set", "clusterName=of-the-team,watchNamespaces={team},rbac.aggregateToDefaultRoles=false", "--set"];
+    apply(stage, "install", "team", "team", stage.helm.chart(), &[&alone[..], &["crds.install=false"]].concat()).await;
     let manifest = stage.helm.run(&["get", "manifest", "team", "--namespace", "team"]).await.unwrap();
     assert!(manifest.contains("kind: Role\n") && !manifest.contains("kind: Cluster"), "{manifest}");
     let fleet = stage.cluster.create("classifierfleets", "team", &small("inner", &json!({}))).await;
     assert_eq!(fleet["metadata"]["name"], "inner");
     stage.cluster.fleet("team", "inner", "its queues are ready", |fleet| condition(fleet, "QueuesReady").0 == "True").await;
     rights::of_one_namespace(stage).await;
+    apply(stage, "upgrade", "team", "team", stage.helm.chart(), &[&alone[..], &["crds.install=true", "--take-ownership"]].concat()).await;
+    assert_eq!(short_name(stage).await, "cfleet", "a release may take over a CRD that is not its own");
     stage.stack.kubectl(&["delete", "classifierfleet", "inner", "-n", "team", "--timeout=120s"]).await.unwrap();
     stage.helm.run(&["uninstall", "team", "--namespace", "team", "--wait", "--timeout", "120s"]).await.unwrap();
 }
