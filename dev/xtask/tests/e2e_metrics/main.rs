@@ -43,6 +43,8 @@ async fn dashboards_show_a_fleet_at_work_and_alerts_tell_what_is_wrong() {
     });
     let stack = stack.await.unwrap();
     let (server, begun) = (Server::start(&program, &stack, &paths.root.join(RULES)).await, now());
+    let watched = async |job: &str| !server.up(job).await.is_empty();
+    until("operator and gateway are watched", async || watched("operator").await && watched("gateway").await).await;
     tokio::join!(burst(&stack), all_are_found_and_well_named(&server, &program, &stack));
     rests(&stack).await;
     nothing_is_wrong(&server, &paths.root).await;
