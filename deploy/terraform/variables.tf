@@ -17,7 +17,7 @@ variable "eks_cluster" {
 
 variable "operator_namespace" {
   type        = string
-  default     = "classifier-fleet"
+  default     = "classifierfleet"
   description = "Namespace of the operator."
 }
 
