@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::{
@@ -114,9 +115,22 @@ impl Entry {
     }
 }
 
+/// Whether the file `page` has just this section; where UPDATE_DOCS is set it is given it. For the tests that keep docs/metrics.md true.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn page_has(page: &Path, section: &str) -> std::io::Result<bool> {
+    let text = std::fs::read_to_string(page)?;
+    let wanted = with_section(&text, section);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(page, &wanted)?;
+        return Ok(true);
+    }
+    Ok(text == wanted)
+}
+
 /// `page` with its section of the same title replaced by `section`, or with it at the end.
-#[must_use]
-pub fn with_section(page: &str, section: &str) -> String {
+fn with_section(page: &str, section: &str) -> String {
     let title = section.lines().next().unwrap_or_default();
     let begin = page.find(&format!("{title}\n")).unwrap_or(page.len());
     let rest = page.get(begin + title.len()..).unwrap_or_default();

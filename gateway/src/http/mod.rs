@@ -3,6 +3,7 @@
 mod access;
 mod assets;
 mod body;
+mod collect;
 mod cors;
 mod detach;
 mod disposition;

@@ -14,8 +14,8 @@ use warp::http::HeaderMap;
 use warp::http::header::CONTENT_TYPE;
 
 use super::body::{Body, BodyError};
+use super::collect::collect;
 use super::disposition;
-use crate::content::Content;
 use crate::core::{Core, Slot};
 use crate::refusal::Refusal;
 use crate::sniff::sniff;
@@ -104,10 +104,11 @@ impl Parts<'_> {
     }
 
     /// The file in a field, or the slot back when the field is none.
-    async fn read(&self, field: Field<'_>, slot: Slot) -> Result<Result<File, Slot>, Refusal> {
+    async fn read(&self, mut field: Field<'_>, slot: Slot) -> Result<Result<File, Slot>, Refusal> {
         let declared = disposition::file_name(field.headers()).or_else(|| field.file_name().map(str::to_owned));
         let name = wire::file_name(declared.as_deref().filter(|name| !name.is_empty()).or(field.name()).unwrap_or_default());
-        let content = self.collect(field, &name).await?;
+        let limit = self.core.settings.max_upload_bytes;
+        let content = collect(&mut field, self.core.room.writer(self.hashed), &name, limit, malformed).await?;
         let is_file = match declared.as_deref() {
             // A browser's file input without a choice.
             Some("") => content.len() > 0,
@@ -116,18 +117,6 @@ impl Parts<'_> {
             None => sniff(content.head()).is_ok(),
         };
         Ok(if is_file { Ok(File { name, content, slot }) } else { Err(slot) })
-    }
-
-    async fn collect(&self, mut field: Field<'_>, name: &str) -> Result<Content, Refusal> {
-        let limit = self.core.settings.max_upload_bytes;
-        let mut content = self.core.room.writer(self.hashed);
-        while let Some(chunk) = field.chunk().await.map_err(malformed)? {
-            if content.len() + chunk.len() as u64 > limit {
-                return Err(Refusal::TooLarge { name: name.to_owned(), limit });
-            }
-            content.write(chunk).await?;
-        }
-        Ok(content.finish().await?)
     }
 }
 

@@ -1,13 +1,12 @@
 //! A request whose body is one image, without a form around it. Knows nothing of images beyond their size.
 
-use futures::StreamExt;
 use warp::http::HeaderMap;
 use warp::http::header::CONTENT_TYPE;
 
 use super::body::{Body, BodyError};
+use super::collect::collect;
 use super::disposition::{file_name, plain_name};
 use super::query;
-use crate::content::{Content, Writer};
 use crate::core::Core;
 use crate::refusal::Refusal;
 use crate::upload::File;
@@ -33,7 +32,7 @@ pub(crate) async fn file(headers: &HeaderMap, query: &str, body: &mut Body, core
         return Err(Refusal::TooLarge { name, limit });
     }
     let slot = core.slot()?;
-    let content = collect(body, core.room.writer(hashed), &name, limit).await?;
+    let content = collect(body, core.room.writer(hashed), &name, limit, refusal).await?;
     Ok(File { name, content, slot })
 }
 
@@ -42,18 +41,11 @@ fn name(headers: &HeaderMap, query: &str) -> String {
     wire::file_name(&said.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| UNNAMED.to_owned()))
 }
 
-async fn collect(body: &mut Body, mut content: Writer, name: &str, limit: u64) -> Result<Content, Refusal> {
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| match error {
-            BodyError::TooSlow => Refusal::Stalled,
-            broken => Refusal::Malformed { reason: broken.to_string() },
-        })?;
-        if content.len() + chunk.len() as u64 > limit {
-            return Err(Refusal::TooLarge { name: name.to_owned(), limit });
-        }
-        content.write(chunk).await?;
+fn refusal(error: BodyError) -> Refusal {
+    match error {
+        BodyError::TooSlow => Refusal::Stalled,
+        broken => Refusal::Malformed { reason: broken.to_string() },
     }
-    Ok(content.finish().await?)
 }
 
 #[cfg(test)]
