@@ -4,6 +4,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use support::fake::Fake;
 use support::image;
@@ -20,15 +21,17 @@ const PROMISED: u64 = 64 * MIB;
 const START: &[u8] = b"--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.jpg\"\r\n\r\n";
 const END: &[u8] = b"\r\n--B--\r\n";
 
-/// Clients and the bytes that each sends: enough to take six times the promise if they were kept in memory. Set
-/// `GATEWAY_TEST_CLIENTS` and `_BYTES` to 1000 and 10485760 for the whole promise: minutes, and 10 GB of disk.
-fn load() -> (usize, usize) {
+/// Clients, the bytes that each sends, and how long it rests after every 64 KiB: enough to take six times the promise if they were
+/// kept in memory, as fast as the gateway takes them. Set `GATEWAY_TEST_CLIENTS`, `_BYTES` and `_PAUSE_MS` to 1000, 10000000 and 500 for
+/// the whole promise: minutes, and 10 GB of disk.
+fn load() -> (usize, usize, Duration) {
     let set = |name: &str, default| std::env::var(name).map_or(default, |value| value.parse().expect("a number"));
-    (set("GATEWAY_TEST_CLIENTS", 200), set("GATEWAY_TEST_BYTES", 2 << 20))
+    let pause = Duration::from_millis(set("GATEWAY_TEST_PAUSE_MS", 0) as u64);
+    (set("GATEWAY_TEST_CLIENTS", 200), set("GATEWAY_TEST_BYTES", 2 << 20), pause)
 }
 
 /// Sends one image, at each step waiting until all others have come as far, and returns the answer.
-async fn slow_client(gateway: std::net::SocketAddr, bytes: usize, steps: Arc<Barrier>) -> String {
+async fn slow_client(gateway: std::net::SocketAddr, bytes: usize, pause: Duration, steps: Arc<Barrier>) -> String {
     let body = image(&"x".repeat(64 * 1024));
     let length = START.len() + bytes + END.len();
     let head = format!(
@@ -49,6 +52,7 @@ async fn slow_client(gateway: std::net::SocketAddr, bytes: usize, steps: Arc<Bar
                 return format!("{error} with {left} bytes to go: {}", String::from_utf8_lossy(&answer[..length]));
             }
             left -= chunk.len();
+            tokio::time::sleep(pause).await;
         }
         steps.wait().await;
     }
@@ -62,9 +66,9 @@ async fn slow_client(gateway: std::net::SocketAddr, bytes: usize, steps: Arc<Bar
 async fn many_slow_clients_with_large_images_are_all_served_in_little_memory() {
     let fake = Fake::start().await;
     let gateway = Process::start(&fake, &[("CLASSIFIERFLEET_MAX_SPOOL_BYTES", "17179869184")]).await;
-    let ((clients, bytes), idle) = (load(), gateway.peak_memory());
+    let ((clients, bytes, pause), idle) = (load(), gateway.peak_memory());
     let steps = Arc::new(Barrier::new(clients));
-    let uploads: Vec<_> = (0..clients).map(|_| tokio::spawn(slow_client(gateway.address, bytes, Arc::clone(&steps)))).collect();
+    let uploads: Vec<_> = (0..clients).map(|_| tokio::spawn(slow_client(gateway.address, bytes, pause, Arc::clone(&steps)))).collect();
     for upload in uploads {
         let answer = upload.await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
@@ -72,6 +76,6 @@ async fn many_slow_clients_with_large_images_are_all_served_in_little_memory() {
     assert_eq!(*fake.stored.lock().unwrap(), u32::try_from(clients).unwrap());
     assert_eq!(gateway.spooled_files(), 0);
     let peak = gateway.peak_memory();
-    println!("{clients} clients of {bytes} bytes: {} MiB at most, {} MiB when idle", peak / MIB, idle / MIB);
+    println!("{clients} clients of {bytes} bytes, {pause:?} after every 64 KiB: {} MiB at most, {} MiB when idle", peak / MIB, idle / MIB);
     assert!(peak < PROMISED, "{} MiB", peak / MIB);
 }
