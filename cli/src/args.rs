@@ -1,9 +1,13 @@
 //! The command line: what can be asked, and its help.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates;
 use jiff::SignedDuration;
+
+use crate::completions::fleets;
 
 /// What ClassifierFleets do and why.
 #[derive(Debug, Parser)]
@@ -37,6 +41,25 @@ pub enum Command {
     /// Redrawn as fleets change, until Ctrl-C. Written to a file or a pipe, or with --once, the table is printed once.
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
+    /// What gateways and operator logged of a fleet, and where its workers' logs are
+    ///
+    /// The oldest line first, on standard output; what could not be read, and where workers log, on standard error. Workers log on their
+    /// instances, which Kubernetes does not reach: the commands for that are printed, not run. Exits with 1 when a log could not be read.
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(LogsArgs),
+    /// A script that completes what you type, for a shell or for kubectl
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// For `kubectl fleet`: kubectl. For `kubectl-fleet`, the program itself: a shell
+        completer: Completer,
+    },
+    /// What kubectl asks when Tab is pressed.
+    #[command(name = "__complete", hide = true)]
+    Complete {
+        /// What was typed behind `kubectl fleet`; the last word is to be completed.
+        #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+        words: Vec<OsString>,
+    },
 }
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -59,6 +82,18 @@ Examples:
   kubectl fleet status imagenet -n vision
   kubectl fleet status -A --once";
 
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  kubectl fleet logs imagenet
+  kubectl fleet logs imagenet --since 2h --job 01890a5d-ac96-774b-bcce-b302099a8057
+  kubectl fleet logs imagenet -o json | jq 'select(.level == \"WARN\")'";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples (any folder on the PATH will do):
+  kubectl fleet completions kubectl > ~/.local/bin/kubectl_complete-fleet
+  chmod +x ~/.local/bin/kubectl_complete-fleet
+  kubectl-fleet completions bash > ~/.local/share/bash-completion/completions/kubectl-fleet";
+
 /// Which cluster, as kubectl is told.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ClusterArgs {
@@ -78,6 +113,7 @@ pub struct ClusterArgs {
 #[command(group(ArgGroup::new("which").required(true).args(["name", "file"])))]
 pub struct ExplainArgs {
     /// The fleet
+    #[arg(add = ArgValueCandidates::new(fleets))]
     pub name: Option<String>,
     /// How to print it
     #[arg(short, long, value_enum, default_value = "text")]
@@ -156,6 +192,7 @@ pub struct Situation {
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// One fleet only
+    #[arg(add = ArgValueCandidates::new(fleets))]
     pub name: Option<String>,
     /// Fleets of all namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
@@ -172,10 +209,57 @@ pub struct StatusArgs {
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// One fleet only
+    #[arg(add = ArgValueCandidates::new(fleets))]
     pub name: Option<String>,
     /// Which cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
+}
+
+/// `logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The fleet
+    #[arg(add = ArgValueCandidates::new(fleets))]
+    pub name: String,
+    /// Only what speaks of this job, the `id` of an upload's answer
+    #[arg(long, value_name = "ID", value_parser = job)]
+    pub job: Option<String>,
+    /// How far back, such as 10m or 2h
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = span)]
+    pub since: SignedDuration,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub output: LineFormat,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// What a line of a log is printed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LineFormat {
+    /// Time, pod, level, sentence, fields
+    Text,
+    /// One object a line, as the program wrote it, and its pod
+    Json,
+}
+
+/// Who completes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Completer {
+    /// kubectl itself, fleets' names included
+    Kubectl,
+    /// Bash
+    Bash,
+    /// Elvish
+    Elvish,
+    /// Fish
+    Fish,
+    /// PowerShell
+    Powershell,
+    /// Z shell
+    Zsh,
 }
 
 impl Situation {
@@ -199,6 +283,14 @@ fn span(text: &str) -> Result<SignedDuration, String> {
         Ok(span) if !span.is_negative() => Ok(span),
         _ => Err("give a time such as 20s or 1m30s".to_owned()),
     }
+}
+
+/// As the programs write it.
+fn job(text: &str) -> Result<String, String> {
+    let is_id = text.len() == 36 && text.chars().all(|letter| letter.is_ascii_hexdigit() || letter == '-');
+    is_id
+        .then(|| text.to_lowercase())
+        .ok_or_else(|| "give the `id` of an upload's answer, such as 01890a5d-ac96-774b-bcce-b302099a8057".to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -1,7 +1,7 @@
 //! Fleets of a cluster, and errors that say what to do. Knows nothing of what is shown.
 
 use crds::ClassifierFleet;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt as _};
@@ -84,6 +84,13 @@ impl Cluster {
     #[must_use]
     pub fn secrets(&self, fleet: &ClassifierFleet) -> Api<Secret> {
         Api::namespaced(self.client.clone(), &fleet.namespace().unwrap_or_default())
+    }
+
+    /// The pods of `namespace`; none: of all.
+    #[must_use]
+    pub fn pods(&self, namespace: Option<&str>) -> Api<Pod> {
+        let client = self.client.clone();
+        namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace))
     }
 
     /// All fleets asked for; `name`: only that one.

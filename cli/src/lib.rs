@@ -3,9 +3,11 @@
 
 pub mod args;
 pub mod cluster;
+mod completions;
 pub mod doctor;
 pub mod explain;
 pub mod forecast;
+pub mod logs;
 pub mod manifest;
 mod near;
 pub mod paint;

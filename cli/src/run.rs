@@ -14,7 +14,7 @@ use crate::cluster::Cluster;
 use crate::explain::{self, Explanation};
 use crate::forecast;
 use crate::paint::Paint;
-use crate::{doctor, manifest, status};
+use crate::{completions, doctor, logs, manifest, status};
 
 /// Answers `cli` on standard output; false: what was found is not as it should be.
 ///
@@ -25,6 +25,9 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Explain(args) => explain(*args).await,
         Command::Doctor(args) => doctor::run(&args).await,
         Command::Status(args) => status::run(&args).await.map(|()| true),
+        Command::Logs(args) => logs::run(&args).await,
+        Command::Completions { completer } => completions::script(completer).map(|()| true),
+        Command::Complete { words } => completions::answer(words).map(|()| true),
     }
 }
 

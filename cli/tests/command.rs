@@ -3,24 +3,8 @@
 
 mod common;
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
-
+use common::program::{kubeconfig, run, said};
 use common::{EXAMPLE, decided, fleet, inputs};
-
-fn run(arguments: &[&str], stdin: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-fleet"));
-    let command = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // It may end without having read all.
-    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    child.wait_with_output().unwrap()
-}
-
-fn said(output: &Output) -> (i32, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
-}
 
 #[test]
 fn a_fleet_from_a_pipe_is_foreseen() {
@@ -74,14 +58,9 @@ fn wrong_questions_are_answered_with_what_to_ask() {
 
 #[test]
 fn a_cluster_that_is_not_there_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("config");
     // Port 1 of loopback refuses: nothing listens there.
-    let config = "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], \
-                  clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: u, user: {}}]}";
-    std::fs::write(&kubeconfig, config).unwrap();
-    let kubeconfig = kubeconfig.display().to_string();
-    for command in ["explain", "status"] {
+    let (_folder, kubeconfig) = kubeconfig("http://127.0.0.1:1");
+    for command in ["explain", "status", "logs"] {
         let (code, _, err) = said(&run(&[command, "imagenet", "--kubeconfig", &kubeconfig], ""));
         assert_eq!(code, 1);
         assert!(err.contains("the API server at http://127.0.0.1:1 does not answer: Connection refused"), "{err}");

@@ -1,6 +1,9 @@
 //! Fleets for tests: the example, changed, with a status as the operator writes it.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod api;
+pub mod program;
+
 use crds::{ClassifierFleet, ClassifierFleetStatus, Decision, QueueStatus, WorkersStatus};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};

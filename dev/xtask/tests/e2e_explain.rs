@@ -5,6 +5,7 @@
 mod cluster;
 mod support;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use cluster::{Cluster, small};
@@ -34,6 +35,8 @@ async fn kubectl_fleet_says_what_the_operator_decided() {
     the_decision_holds(&stack).await;
     names_are_suggested(&stack).await;
     tables_are_plain_in_a_pipe(&stack).await;
+    workers_logs_are_elsewhere(&stack).await;
+    kubectl_completes(&stack).await;
     a_changed_spec_is_told(&stack, &cluster).await;
     stack.stop().await.unwrap();
 }
@@ -97,6 +100,34 @@ async fn tables_are_plain_in_a_pipe(stack: &Stack) {
         ("NAMESPACE NAME STATE WANTED READY".to_owned(), "default imagenet".to_owned())
     );
     assert_eq!(&lines[1][3..5], ["2", "2"], "{out}");
+}
+
+/// Here the operator is no pod, and there is no gateway.
+async fn workers_logs_are_elsewhere(stack: &Stack) {
+    let Said { code, out, err } = fleet(stack, &["logs", "imagenet"], "").await;
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert!(err.contains("there is no pod of the operator") && !err.contains("gateway"), "{err}");
+    let uid = stack.kubectl(&["get", "cfleet", "imagenet", "-o", "jsonpath={.metadata.uid}"]).await.unwrap();
+    assert!(err.contains(&format!("--filters Name=tag:classifierfleet:uid,Values={uid} ")), "{err}");
+    let Said { code, err, .. } = fleet(stack, &["logs", "imagnet"], "").await;
+    assert!(code == 1 && err.contains("did you mean imagenet?"), "{err}");
+}
+
+/// As a shell asks it when Tab is pressed.
+async fn kubectl_completes(stack: &Stack) {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("kubectl_complete-fleet");
+    std::fs::write(&script, fleet(stack, &["completions", "kubectl"], "").await.out).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let own = [folder.path().to_owned(), Paths::discover().unwrap().program("kubectl-fleet").unwrap().with_file_name("")];
+    let path = std::env::var_os("PATH").unwrap();
+    let path = std::env::join_paths(own.into_iter().chain(std::env::split_paths(&path))).unwrap();
+    for (typed, completed) in [(["fleet", "explain", "im"], "imagenet\n:4\n"), (["fleet", "logs", "--jo"], "--job\t")] {
+        let mut kubectl = Command::new(stack.tools().kubernetes.join("kubectl"));
+        kubectl.arg("__complete").args(typed).env("PATH", &path).env("KUBECONFIG", stack.kubeconfig()).kill_on_drop(true);
+        let answer = String::from_utf8(kubectl.output().await.unwrap().stdout).unwrap();
+        assert!(answer.starts_with(completed), "{typed:?}: {answer}");
+    }
 }
 
 async fn a_changed_spec_is_told(stack: &Stack, cluster: &Cluster) {

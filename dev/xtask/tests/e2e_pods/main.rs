@@ -15,6 +15,8 @@ use nix::unistd::Pid;
 use release::{NAMESPACE, Release, VERSION};
 use serde_json::{Value, json};
 use support::{Photo, classify, fleet, live, patch, photos, until};
+use tokio::process::Command;
+use xtask::paths::Paths;
 use xtask::stack::{Extent, Stack};
 
 const GATEWAYS: [&str; 4] = ["statefulset/imagenet-gateway", "--namespace", "default", "--output"];
@@ -41,6 +43,7 @@ async fn nothing_is_lost_on_a_real_node() {
     assert_eq!(fleet(&stack, "{.status.workers.total}").await, "0");
     label(&url, &photos[0]).await;
     println!("first label after {:.1} s, of a fleet that had no worker", since());
+    logs_are_read(&stack).await;
     let labels = labels(&url, &photos).await;
     patch(&stack, json!({"workers": {"min": 1}})).await;
 
@@ -67,6 +70,21 @@ async fn apply_fleet(stack: &Stack) -> String {
 /// How many replicas are ready. There may be no such object yet.
 async fn ready(stack: &Stack, what: &[&str]) -> String {
     stack.kubectl(&[&["get"], what, &["jsonpath={.status.readyReplicas}"]].concat()).await.unwrap_or_default()
+}
+
+/// Of all gateways and operators at once, by the plugin.
+async fn logs_are_read(stack: &Stack) {
+    let mut plugin = Command::new(Paths::discover().unwrap().program("kubectl-fleet").unwrap());
+    plugin.args(["logs", "imagenet", "--namespace", "default"]).env("KUBECONFIG", stack.kubeconfig()).kill_on_drop(true);
+    let output = plugin.output().await.unwrap();
+    let (said, warned) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{warned}");
+    let holds = |pod: &str, what: &str| said.lines().any(|line| line.contains(pod) && line.contains(what));
+    for (pod, what) in
+        [(" imagenet-gateway-0 ", " listening "), (" imagenet-gateway-1 ", " listening "), (" classifier-fleet-", " fleet=imagenet ")]
+    {
+        assert!(holds(pod, what), "{pod}:{what}: {said}");
+    }
 }
 
 /// What the model says of each photo; mostly it is right.

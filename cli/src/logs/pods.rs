@@ -1,0 +1,101 @@
+//! The pods that log for a fleet, and what they logged. Knows nothing of what the lines say.
+
+use crds::ClassifierFleet;
+use futures::future::join_all;
+use futures::{AsyncBufReadExt as _, TryStreamExt as _};
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
+use kube::api::{ListParams, LogParams};
+
+use super::line::{Line, Question};
+use crate::args::LogsArgs;
+use crate::cluster::Cluster;
+
+/// What was logged, the oldest first.
+pub(super) struct Read {
+    pub(super) lines: Vec<Line>,
+    /// What could not be read, and why.
+    pub(super) unread: Vec<String>,
+}
+
+/// Pods that run the same program.
+struct Program {
+    /// Of the container, and for people.
+    name: &'static str,
+    /// Where its pods are; none: anywhere.
+    namespace: Option<String>,
+    selector: String,
+}
+
+/// Reads the logs of all pods that log for `fleet`.
+pub(super) async fn read(cluster: &Cluster, fleet: &ClassifierFleet, args: &LogsArgs) -> Read {
+    let namespace = fleet.namespace().unwrap_or_default();
+    let question = Question { namespace: &namespace, fleet: &args.name, job: args.job.as_deref() };
+    let since = args.since.as_secs().max(1);
+    let mut read = Read { lines: Vec::new(), unread: Vec::new() };
+    for program in programs(fleet, &namespace) {
+        let pods = match program.pods(cluster).await {
+            Ok(pods) => pods,
+            Err(why) => {
+                read.unread.push(why);
+                continue;
+            }
+        };
+        for log in join_all(pods.iter().map(|pod| program.log(cluster, pod, since, question))).await {
+            match log {
+                Ok(lines) => read.lines.extend(lines),
+                Err(why) => read.unread.push(why),
+            }
+        }
+    }
+    read.lines.sort_by_key(|line| line.at);
+    read
+}
+
+fn programs(fleet: &ClassifierFleet, namespace: &str) -> Vec<Program> {
+    let gateway = format!("app.kubernetes.io/name=gateway,classifierfleet.dev/fleet={}", fleet.name_any());
+    let gateway = Program { name: "gateway", namespace: Some(namespace.to_owned()), selector: gateway };
+    let operator = "app.kubernetes.io/part-of=classifierfleet,app.kubernetes.io/component=operator".to_owned();
+    let operator = Program { name: "operator", namespace: None, selector: operator };
+    if fleet.spec.gateway.replicas == 0 { vec![operator] } else { vec![gateway, operator] }
+}
+
+/// The API server's own words: what they are about stands around them.
+fn said(cluster: &Cluster, error: kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.trim_end_matches('.').to_owned(),
+        error => cluster.error(error).to_string(),
+    }
+}
+
+impl Program {
+    async fn pods(&self, cluster: &Cluster) -> Result<Vec<Pod>, String> {
+        let Self { name, namespace, selector } = self;
+        let pods = cluster.pods(namespace.as_deref()).list(&ListParams::default().labels(selector)).await;
+        let command = match namespace {
+            Some(namespace) => format!("kubectl logs -n {namespace} -l {selector} -c {name}"),
+            None => format!("kubectl logs -n NAMESPACE -l {selector} -c {name}, with the namespace that it was installed into"),
+        };
+        match pods {
+            Ok(pods) if pods.items.is_empty() => Err(format!("there is no pod of the {name} (kubectl get pods -A -l {selector})")),
+            Ok(pods) => Ok(pods.items),
+            Err(error) => Err(format!("the pods of the {name} cannot be listed: {}. Try {command}", said(cluster, error))),
+        }
+    }
+
+    /// The lines asked for, of the last `since` seconds.
+    async fn log(&self, cluster: &Cluster, pod: &Pod, since: i64, question: Question<'_>) -> Result<Vec<Line>, String> {
+        let (name, namespace) = (pod.name_any(), pod.namespace().unwrap_or_default());
+        let params =
+            LogParams { container: Some(self.name.to_owned()), since_seconds: Some(since), timestamps: true, ..LogParams::default() };
+        let unread =
+            |why: String| format!("the log of pod {name} cannot be read: {why}. Try kubectl logs -n {namespace} {name} -c {}", self.name);
+        let log = cluster.pods(Some(&namespace)).log_stream(&name, &params).await;
+        let mut log = log.map_err(|error| unread(said(cluster, error)))?.lines();
+        let mut lines = Vec::new();
+        while let Some(line) = log.try_next().await.map_err(|error| unread(error.to_string()))? {
+            lines.extend(Line::parse(&name, &line).filter(|line| question.is_about(line)));
+        }
+        Ok(lines)
+    }
+}
