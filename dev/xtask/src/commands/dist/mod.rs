@@ -1,6 +1,7 @@
 //! `cargo xtask dist`: the programs as they are shipped, for machines of another kind than this one.
 
 mod elf;
+mod krew;
 mod target;
 
 use std::path::{Path, PathBuf};
@@ -21,7 +22,8 @@ pub(super) const ABOUT: &str = "Builds the worker for EC2 instances, or the prog
 The musl targets make a program that needs nothing of the machine but its kernel: it runs on any Linux of its architecture, and is \
 the one to ship. The gnu targets need glibc 2.34 or newer (Amazon Linux 2023, Ubuntu 22.04, Debian 12), and can load ONNX Runtime, \
 which a static program cannot. Rust's standard library for each target must be there: `rustup target add TARGET`. The C compiler and \
-linker (zig) are installed into a virtual environment. deploy/images/Dockerfile makes images of operator and gateway.";
+linker (zig) are installed into a virtual environment. deploy/images/Dockerfile makes images of operator and gateway. With \
+--krew-url, kubectl-fleet is packed as krew installs it, and named in a manifest of krew's, fleet.yaml.";
 
 /// What can be shipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,6 +31,7 @@ enum Program {
     Worker,
     Operator,
     Gateway,
+    KubectlFleet,
 }
 
 impl Program {
@@ -38,6 +41,7 @@ impl Program {
             Self::Worker => "classifierfleet-worker",
             Self::Operator => "classifierfleet-operator",
             Self::Gateway => "classifierfleet-gateway",
+            Self::KubectlFleet => "kubectl-fleet",
         }
     }
 }
@@ -54,6 +58,9 @@ pub(super) struct DistArgs {
     /// Where to put the programs; default: `dist` in cargo's target folder.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Where the archives of kubectl-fleet will be downloaded from, such as `https://example.com/releases/v1.2.3`.
+    #[arg(long)]
+    krew_url: Option<String>,
 }
 
 /// A program that was made.
@@ -72,12 +79,18 @@ pub(super) async fn run(paths: &Paths, args: DistArgs) -> Result<()> {
     }
     let zig = cross::ensure(paths, Progress::printed()).await?;
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
-    let mut made = Vec::new();
+    let (mut made, mut archives) = (Vec::new(), Vec::new());
     for (program, target) in args.programs.iter().flat_map(|program| args.targets.iter().map(move |target| (*program, *target))) {
         let built = build(paths, cargo_target, &zig, program, target).await?;
         made.push(publish(&built, &out, program, target)?);
+        if program == Program::KubectlFleet && args.krew_url.is_some() {
+            archives.push(krew::pack(&built, &paths.root.join("LICENSE"), &out, target.suffix()).await?);
+        }
     }
     line(summary(&made));
+    let Some(url) = args.krew_url else { return Ok(()) };
+    let manifest = krew::publish(&paths.root, &out, &url, &archives)?;
+    line(format!("\n{0}\n  put the archives beside it at {url}, then: kubectl krew install --manifest={0}", manifest.display()));
     Ok(())
 }
 
@@ -123,13 +136,15 @@ fn summary(made: &[Made]) -> String {
         let size = *bytes as f64 / f64::from(1 << 20);
         let use_it = match program {
             Program::Worker => format!("binary: {{uri: s3://BUCKET/{name}, sha256: {sha256}}}"),
-            Program::Operator | Program::Gateway => format!("sha256 {sha256}"),
+            Program::Operator | Program::Gateway | Program::KubectlFleet => format!("sha256 {sha256}"),
         };
         format!("\n{} ({size:.1} MiB)\n  {use_it}", path.display())
     };
     let all: String = made.iter().map(each).collect();
     let workers = "A worker: copy to S3 what your fleet uses, and put its line into spec.workers.template: docs/aws.md tells how.";
-    format!("{all}\n\n{workers}\nOperator and gateway: deploy/images/Dockerfile tells how they become images.")
+    format!(
+        "{all}\n\n{workers}\nOperator and gateway: deploy/images/Dockerfile tells how they become images; kubectl-fleet goes anywhere on the PATH, as kubectl-fleet."
+    )
 }
 
 #[cfg(test)]
