@@ -62,7 +62,7 @@ pub(crate) fn answer(mut words: Vec<OsString>) -> Result<()> {
     let goes_on = lines.iter().any(|line| line.ends_with(['/', '=']));
     let directive = NO_FILES | if goes_on { NO_SPACE } else { 0 };
     let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    Ok(write!(std::io::stdout().lock(), "{lines}:{directive}\n")?)
+    Ok(writeln!(std::io::stdout().lock(), "{lines}:{directive}")?)
 }
 
 fn line(candidate: &CompletionCandidate) -> String {
