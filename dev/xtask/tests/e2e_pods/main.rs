@@ -81,7 +81,7 @@ async fn logs_are_read(stack: &Stack) {
     assert!(output.status.success(), "{warned}");
     let holds = |pod: &str, what: &str| said.lines().any(|line| line.contains(pod) && line.contains(what));
     for (pod, what) in
-        [(" imagenet-gateway-0 ", " listening "), (" imagenet-gateway-1 ", " listening "), (" classifier-fleet-", " fleet=imagenet ")]
+        [(" imagenet-gateway-0 ", " listening "), (" imagenet-gateway-1 ", " listening "), (" classifier-fleet-", " EC2 launched i-")]
     {
         assert!(holds(pod, what), "{pod}:{what}: {said}");
     }
