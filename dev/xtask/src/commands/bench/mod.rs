@@ -7,6 +7,7 @@ mod gateway;
 mod infer;
 mod path;
 mod peer;
+mod received;
 mod report;
 mod scale;
 mod usage;

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
-use wire::{Job, JobResult, MAX_BATCH, ModelRef, Outcome, Timings, stem};
+use wire::{Job, JobResult, ModelRef, Outcome, Timings, stem};
 
 use super::super::fleet::REQUEST_QUEUE;
+use super::super::received;
 use crate::stack::Stack;
 
 /// Polls side by side: enough that no upload waits for one.
@@ -57,7 +58,7 @@ async fn answer(sqs: Client, requests: String) -> Result<()> {
             send(&sqs, url, answers).await?;
         }
         if !messages.is_empty() {
-            delete(&sqs, &requests, messages).await?;
+            received::delete(&sqs, &requests, messages).await?;
         }
     }
 }
@@ -69,18 +70,9 @@ async fn url(sqs: &Client, queue: &str) -> Result<String> {
 
 async fn send(sqs: &Client, url: &str, answers: Vec<String>) -> Result<()> {
     let entry = |(place, body): (usize, String)| SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(body).build();
-    let entries = answers.into_iter().take(MAX_BATCH).enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
+    let entries = answers.into_iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
     let sent = sqs.send_message_batch().queue_url(url).set_entries(Some(entries)).send().await.context("answers cannot be sent")?;
     ensure!(sent.failed.is_empty(), "SQS refused answers: {:?}", sent.failed);
-    Ok(())
-}
-
-async fn delete(sqs: &Client, url: &str, messages: Vec<Message>) -> Result<()> {
-    let entry =
-        |(place, receipt): (usize, String)| DeleteMessageBatchRequestEntry::builder().id(place.to_string()).receipt_handle(receipt).build();
-    let receipts = messages.into_iter().filter_map(|message| message.receipt_handle);
-    let entries = receipts.enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
-    sqs.delete_message_batch().queue_url(url).set_entries(Some(entries)).send().await.context("jobs cannot be deleted")?;
     Ok(())
 }
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, QueueAttributeName, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use jiff::Timestamp;
 use uuid::Uuid;
 use wire::{Job, JobResult};
 
 use super::super::fleet::{OUTPUT_BUCKET, REQUEST_QUEUE};
+use super::super::received;
 use super::contender::VISIBILITY_SECONDS;
 use crate::photos::Photo;
 use crate::stack::Stack;
@@ -81,12 +82,7 @@ impl Load {
             for message in &messages {
                 results.push(serde_json::from_str(message.body().unwrap_or_default())?);
             }
-            let entry = |(place, receipt): (usize, String)| {
-                DeleteMessageBatchRequestEntry::builder().id(place.to_string()).receipt_handle(receipt).build()
-            };
-            let receipts = messages.into_iter().filter_map(|message| message.receipt_handle);
-            let entries = receipts.enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
-            self.sqs.delete_message_batch().queue_url(&self.replies).set_entries(Some(entries)).send().await?;
+            received::delete(&self.sqs, &self.replies, messages).await?;
         }
         results.sort_by_key(|result| result.finished_at);
         Ok(results)
