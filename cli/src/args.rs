@@ -8,6 +8,7 @@ use clap_complete::ArgValueCandidates;
 use jiff::SignedDuration;
 
 use crate::completions::fleets;
+use crate::simulate::args::{EXAMPLES, SimulateArgs};
 
 /// What ClassifierFleets do and why.
 #[derive(Debug, Parser)]
@@ -30,6 +31,12 @@ pub enum Command {
     /// With -f alone, explains the decision in the file's status, as `kubectl get cfleet NAME -o yaml` saves it.
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Box<ExplainArgs>),
+    /// What fleets, and other people's policies, would do under a load: times, costs, a chart
+    ///
+    /// Needs no cluster: plays EC2, SQS, gateway and workers in virtual time, with the code by which the operator observes and decides.
+    /// The same seed plays the same. Exits with 1 when --slo is not met.
+    #[command(after_help = EXAMPLES)]
+    Simulate(Box<SimulateArgs>),
     /// What keeps a fleet from working, and what to do about it
     ///
     /// Looks at what the operator says, at Secrets, and with your own AWS credentials at the model, the buckets and the queues. Changes

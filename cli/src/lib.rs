@@ -12,6 +12,7 @@ pub mod manifest;
 mod near;
 pub mod paint;
 mod run;
+pub mod simulate;
 pub mod status;
 pub mod words;
 

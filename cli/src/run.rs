@@ -14,7 +14,7 @@ use crate::cluster::Cluster;
 use crate::explain::{self, Explanation};
 use crate::forecast;
 use crate::paint::Paint;
-use crate::{completions, doctor, logs, manifest, status};
+use crate::{completions, doctor, logs, manifest, simulate, status};
 
 /// Answers `cli` on standard output; false: what was found is not as it should be.
 ///
@@ -23,6 +23,7 @@ use crate::{completions, doctor, logs, manifest, status};
 pub async fn run(cli: Cli) -> Result<bool> {
     match cli.command {
         Command::Explain(args) => explain(*args).await,
+        Command::Simulate(args) => simulate::run(*args).await,
         Command::Doctor(args) => doctor::run(&args).await,
         Command::Status(args) => status::run(&args).await.map(|()| true),
         Command::Logs(args) => logs::run(&args).await,

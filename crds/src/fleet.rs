@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClassifierFleetStatus, Gateway, Queues, Scaling, Workers};
+use crate::{ClassifierFleetStatus, Gateway, Queues, Scaling, Tracing, Workers};
 
 /// Images uploaded over HTTP, classified by EC2 workers that exist only while there is work.
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +72,9 @@ pub struct ClassifierFleetSpec {
     /// The HTTP front that takes uploads.
     #[serde(default)]
     pub gateway: Gateway,
+    /// Traces of uploads across gateway and workers; left out, there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracing: Option<Tracing>,
     /// What happens to queues and buckets when the fleet is deleted. Its instances are always terminated.
     #[serde(default)]
     pub deletion: Deletion,

@@ -7,6 +7,7 @@ mod queues;
 mod scaling;
 mod settings;
 mod status;
+mod tracing;
 mod workers;
 
 pub use decision::{ChangeInput, Decision, DecisionInputs, QueueInputs, WorkersInput};
@@ -19,6 +20,7 @@ pub use status::{
     BootSeconds, ClassifierFleetStatus, LaunchAction, LaunchIntent, Offering, OfferingStatus, QueueStatus, RolloutStatus, WorkersStatus,
     condition,
 };
+pub use tracing::Tracing;
 pub use workers::{Binary, Capacity, Template, Update, WarmPool, Workers};
 
 /// Finalizer that keeps a fleet until its instances are gone.

@@ -1,6 +1,6 @@
 # A private AMI that holds the worker, and a model if wished: its workers boot without fetching either.
 #
-#   cargo xtask dist
+#   cargo xtask dist --program worker
 #   packer init deploy/packer
 #   packer build -var worker=target/dist/classifierfleet-worker-x86_64 deploy/packer
 #

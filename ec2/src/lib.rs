@@ -25,6 +25,8 @@ pub use instances::{Instance, InstanceState};
 pub use launch::{Launch, Offering};
 pub use templates::{Template, TemplateVersion};
 
+use service::traces::aws::CallSpans;
+
 use gate::Gate;
 use images::RootDevices;
 use orders::Orders;
@@ -58,7 +60,7 @@ impl Ec2 {
 
     fn with(config: &aws_config::SdkConfig, observer: Option<Observer>) -> Self {
         // The SDK's own retries would pass the gate uncounted.
-        let config = aws_sdk_ec2::config::Builder::from(config).retry_config(RetryConfig::disabled()).build();
+        let config = aws_sdk_ec2::config::Builder::from(config).retry_config(RetryConfig::disabled()).interceptor(CallSpans).build();
         let api = Arc::new(Api { client: aws_sdk_ec2::Client::from_conf(config), gate: Gate::new(observer) });
         Self { orders: Arc::new(Orders::new(&api)), api, root_devices: Arc::default() }
     }

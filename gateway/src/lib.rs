@@ -25,6 +25,7 @@ mod replies;
 mod run;
 mod settings;
 mod sniff;
+mod spans;
 mod upload;
 mod waiting;
 mod wake;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use service::calls::CallCounter;
 use service::monitor::{self, Readiness};
+use service::traces::aws::CallSpans;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -209,8 +210,8 @@ struct Parts {
 impl Parts {
     fn new(settings: Settings, aws: &SdkConfig, metrics: Metrics) -> Self {
         let counter = CallCounter(metrics.aws_calls.clone());
-        let s3 = aws_sdk_s3::config::Builder::from(aws).interceptor(counter.clone()).build();
-        let sqs = aws_sdk_sqs::config::Builder::from(aws).interceptor(counter).build();
+        let s3 = aws_sdk_s3::config::Builder::from(aws).interceptor(counter.clone()).interceptor(CallSpans).build();
+        let sqs = aws_sdk_sqs::config::Builder::from(aws).interceptor(counter).interceptor(CallSpans).build();
         let (s3, sqs) = (aws_sdk_s3::Client::from_conf(s3), aws_sdk_sqs::Client::from_conf(sqs));
         let requests = Queue::new(sqs.clone(), settings.request_queue.clone());
         let replies = Queue::new(sqs, settings.reply_queue.clone());

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use service::traces::{TraceContext, failed};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use uuid::Uuid;
 use wire::{Job, JobResult, ObjectKeys, Outcome};
 
@@ -19,6 +21,7 @@ use crate::metrics::{CLASSIFIED, Measured};
 use crate::refusal::Refusal;
 use crate::registry::Waiter;
 use crate::sniff::{ImageFormat, sniff};
+use crate::spans;
 use crate::waiting::Awaited;
 
 /// Pauses between looks into S3 for a result whose announcement does not come.
@@ -48,8 +51,8 @@ pub(crate) struct File {
 pub(crate) struct Origin {
     /// When the request came.
     pub(crate) at: std::time::Instant,
-    /// Its W3C trace context.
-    pub(crate) traceparent: Option<String>,
+    /// The trace that its client made it in.
+    pub(crate) trace: Option<TraceContext>,
     /// What its client calls it, to be able to send it again.
     pub(crate) key: Option<Key>,
 }
@@ -138,18 +141,21 @@ async fn try_submit(core: &Core, file: File, origin: &Origin, place: usize) -> R
     let _content = image.is_some().then_some(content);
     let job = Job {
         id,
-        name,
+        name: name.clone(),
         bucket: core.store.input_bucket().to_owned(),
         key,
         reply_to: core.settings.reply_queue.clone(),
         submitted_at: Timestamp::now(),
-        traceparent: origin.traceparent.clone(),
+        traceparent: None,
+        tracestate: None,
         by_name: core.by_name(),
         image,
     };
-    queue(core, &job, origin).await?;
-    core.events.accepted(&answer::pending(id, &job.name));
-    tracing::debug!(job = %id, name = job.name, "an image was accepted");
+    let (shown, span) = (answer::pending(id, &job.name), spans::send(&core.settings.request_queue, id));
+    let sent = queue(core, job, origin, TraceContext::of(&span)).instrument(span.clone()).await;
+    sent.inspect_err(|refusal| failed(&span, refusal.class().1))?;
+    core.events.accepted(&shown);
+    tracing::debug!(job = %id, name, "an image was accepted");
     Ok(ticket)
 }
 
@@ -166,9 +172,12 @@ async fn store(core: &Core, key: &str, name: &str, content: &Content, format: Im
 }
 
 /// Sends the job. An image whose job cannot be sent has no id, and would be listed as waiting for ever: it is taken away again, unless
-/// its request can come again and find it.
-async fn queue(core: &Core, job: &Job, origin: &Origin) -> Result<(), Refusal> {
-    let sent = core.jobs.send(job).await;
+/// its request can come again and find it. Workers go on with `trace`, or else with the client's.
+async fn queue(core: &Core, mut job: Job, origin: &Origin, trace: Option<TraceContext>) -> Result<(), Refusal> {
+    let trace = trace.as_ref().or(origin.trace.as_ref());
+    job.traceparent = trace.map(TraceContext::traceparent);
+    job.tracestate = trace.and_then(TraceContext::tracestate);
+    let sent = core.jobs.send(&job).await;
     if sent.is_err() && origin.key.is_none() {
         let (store, key) = (core.store.clone(), job.key.clone());
         core.tasks.spawn(async move {
@@ -192,7 +201,10 @@ impl Submitted {
     pub(crate) async fn result(self, core: &Core, origin: &Origin) -> Image {
         let Self { name, ticket, measured } = self;
         let fate = match ticket {
-            Ok(ticket) => wait(core, ticket, &name, origin, measured).await,
+            Ok(ticket) => {
+                let span = spans::wait(ticket.id());
+                wait(core, ticket, &name, origin, measured).instrument(span).await
+            }
             Err(refusal) => Fate::Refused(refusal),
         };
         Image { name, fate }

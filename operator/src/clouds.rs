@@ -6,11 +6,13 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use crds::ClassifierFleet;
 use ec2::{Call, Ec2};
-use service::aws::Place;
+use service::aws::{Place, Sources};
+use service::clock::Clock;
+use service::traces::aws::CallSpans;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::context::NAME;
+use crate::context::{NAME, Outside};
 use crate::metrics::Metrics;
 use crate::observe::inventory::Inventory;
 use crate::tasks::Tasks;
@@ -35,6 +37,8 @@ pub struct Cloud {
 pub struct Clouds {
     default_region: Option<String>,
     cluster: String,
+    sources: Sources,
+    clock: Clock,
     metrics: Metrics,
     tasks: Tasks,
     stop: CancellationToken,
@@ -47,8 +51,16 @@ pub struct Clouds {
 pub struct NoRegion;
 
 impl Clouds {
-    pub(crate) fn new(default_region: Option<String>, cluster: String, metrics: Metrics, tasks: Tasks, stop: CancellationToken) -> Self {
-        Self { default_region, cluster, metrics, tasks, stop, known: Mutex::default() }
+    pub(crate) fn new(
+        default_region: Option<String>,
+        cluster: String,
+        outside: &Outside,
+        metrics: Metrics,
+        tasks: Tasks,
+        stop: CancellationToken,
+    ) -> Self {
+        let (sources, clock) = (outside.aws.clone(), outside.clock.clone());
+        Self { default_region, cluster, sources, clock, metrics, tasks, stop, known: Mutex::default() }
     }
 
     /// AWS as `fleet` sees it.
@@ -78,7 +90,7 @@ impl Clouds {
         if let Some(cloud) = known.get(&place) {
             return Ok(cloud.clone());
         }
-        let config = service::aws::config(NAME, &place).await;
+        let config = self.sources.config(NAME, &place).await;
         let cloud = Arc::new(self.connect(place.clone(), &config)?);
         tracing::info!(region = cloud.region, endpoint = place.endpoint_url, "fleets of this region are kept");
         known.insert(place, cloud.clone());
@@ -89,10 +101,19 @@ impl Clouds {
         let region = config.region().map(ToString::to_string).ok_or(NoRegion)?;
         self.metrics.begin_region(&region);
         let ec2 = Ec2::observed(config, observer(self.metrics.clone(), region.clone()));
-        let (inventory, task) =
-            Inventory::start(ec2.clone(), self.cluster.clone(), region.clone(), self.metrics.clone(), self.stop.clone());
+        let (inventory, task) = Inventory::start(
+            ec2.clone(),
+            self.cluster.clone(),
+            region.clone(),
+            self.clock.clone(),
+            self.metrics.clone(),
+            self.stop.clone(),
+        );
         self.tasks.spawn("inventory", task);
-        Ok(Cloud { place, region, ec2, sqs: aws_sdk_sqs::Client::new(config), s3: aws_sdk_s3::Client::new(config), inventory })
+        let sqs = aws_sdk_sqs::config::Builder::from(config).interceptor(CallSpans).build();
+        let s3 = aws_sdk_s3::config::Builder::from(config).interceptor(CallSpans).build();
+        let (sqs, s3) = (aws_sdk_sqs::Client::from_conf(sqs), aws_sdk_s3::Client::from_conf(s3));
+        Ok(Cloud { place, region, ec2, sqs, s3, inventory })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What all reconciles share: clients, what is watched, the memory of each fleet, metrics.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use crds::ClassifierFleet;
@@ -11,8 +12,11 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::watcher;
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client, Config, ResourceExt as _};
 use prometheus::Registry;
+use service::aws::Sources;
+use service::chance::Chance;
+use service::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::clouds::Clouds;
@@ -30,6 +34,42 @@ pub const NAME: &str = "classifierfleet-operator";
 /// Name under which gateways own their Leases.
 pub const GATEWAY: &str = "classifierfleet-gateway";
 
+/// What the operator reaches, and by what it tells the time and draws lots.
+#[derive(Clone)]
+pub struct Outside {
+    /// The Kubernetes API.
+    pub kube: Client,
+    /// How AWS is reached, and with what credentials.
+    pub aws: Sources,
+    /// The wall clock. What is measured rather than dated goes by tokio's time.
+    pub clock: Clock,
+    /// What names launches and scatters retries.
+    pub chance: Chance,
+}
+
+/// What the API server may take to answer, or to say anything in a watch, which ends by itself after 290 s. Without a limit a connection
+/// that broke unnoticed would leave the operator without news for ever.
+pub const SILENCE_AT_MOST: Duration = Duration::from_secs(300);
+
+/// The Kubernetes API as the environment names it.
+///
+/// # Errors
+/// When the environment names none.
+pub async fn kubernetes() -> anyhow::Result<Client> {
+    let mut config = Config::infer().await.context("no Kubernetes API: set KUBECONFIG, or run in a pod with a service account")?;
+    config.read_timeout = Some(SILENCE_AT_MOST);
+    config.reset_reader_on_write = true;
+    Ok(Client::try_from(config)?)
+}
+
+impl Outside {
+    /// What the environment says.
+    #[must_use]
+    pub fn new(kube: Client) -> Self {
+        Self { kube, aws: Sources::default(), clock: Clock::default(), chance: Chance::default() }
+    }
+}
+
 /// What all reconciles share.
 pub struct Operator {
     /// Command line and environment.
@@ -38,6 +78,10 @@ pub struct Operator {
     pub scope: Scope,
     /// The Kubernetes API.
     pub kube: Client,
+    /// The wall clock.
+    pub clock: Clock,
+    /// What names launches and scatters retries.
+    pub chance: Chance,
     /// Names the cluster in tags, so that two clusters in one account leave each other's instances alone.
     pub cluster: String,
     /// AWS, by region.
@@ -65,15 +109,16 @@ impl Operator {
     pub async fn start(
         settings: Settings,
         registry: &Registry,
-        kube: Client,
+        outside: Outside,
         tasks: &Tasks,
         stop: &CancellationToken,
     ) -> anyhow::Result<Arc<Self>> {
         let metrics = Metrics::register(registry)?;
         let prices = settings.price_file.as_deref().map(Prices::read).transpose()?.unwrap_or_default();
+        let kube = outside.kube.clone();
         let cluster = cluster(&kube, &settings).await?;
         let (scope, wake) = (Scope::of(&settings.namespaces), Wake::default());
-        let clouds = Clouds::new(settings.region.clone(), cluster.clone(), metrics.clone(), tasks.clone(), stop.clone());
+        let clouds = Clouds::new(settings.region.clone(), cluster.clone(), &outside, metrics.clone(), tasks.clone(), stop.clone());
         let memory = Arc::new(Memory::default());
         let drift = Drift::new(memory.clone(), wake.clone());
         drift.watch::<StatefulSet>(&scope, &kube, tasks, stop);
@@ -98,6 +143,8 @@ impl Operator {
             settings,
             scope,
             kube,
+            clock: outside.clock,
+            chance: outside.chance,
             cluster,
             clouds,
             wake,

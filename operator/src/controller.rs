@@ -10,7 +10,6 @@ use kube::api::ListParams;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::{Controller, WatchStreamExt as _, reflector, watcher};
 use kube::{Api, ResourceExt as _};
-use rand::RngExt as _;
 use service::monitor::Readiness;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +18,7 @@ use crate::leader::Leading;
 use crate::reconcile::{Error, reconcile};
 use crate::scope::events;
 
-/// After a conflict: the watch has brought the newer fleet by then.
+/// After a conflict: whoever was faster may not be done.
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 /// Between two looks whether the CRD is there.
 const UNKNOWN: Duration = Duration::from_secs(2);
@@ -98,7 +97,7 @@ async fn fleets_are_known(api: &Api<ClassifierFleet>) {
 fn on_error(fleet: Arc<ClassifierFleet>, error: &Error, operator: Arc<Operator>) -> Action {
     let uid = fleet.uid().unwrap_or_default();
     if error.is_conflict() {
-        operator.memory.with(&uid, |remembered| remembered.written = None);
+        operator.memory.with(&uid, |remembered| (remembered.written, remembered.conflict) = (None, true));
         return Action::requeue(AFTER_CONFLICT);
     }
     let failures = operator.memory.with(&uid, |remembered| {
@@ -107,7 +106,7 @@ fn on_error(fleet: Arc<ClassifierFleet>, error: &Error, operator: Arc<Operator>)
     });
     operator.metrics.reconcile_failures.with_label_values(&[error.stage()]).inc();
     tracing::error!(fleet = fleet.name_any(), namespace = fleet.namespace(), stage = error.stage(), failures, %error, "the fleet could not be reconciled, trying again");
-    Action::requeue(pause(failures, rand::rng().random_range(0.5..=1.0)))
+    Action::requeue(pause(failures, 0.5 + operator.chance.fraction() / 2.0))
 }
 
 /// How long to wait after so many failures in a row; `jitter` is 0.5 to 1.

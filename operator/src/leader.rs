@@ -53,10 +53,7 @@ impl Election {
     /// Holds the Lease or waits for it until `stop`, then gives it back.
     pub async fn run(self, stop: CancellationToken) {
         loop {
-            let changed = tokio::select! {
-                changed = self.manager.changed() => changed,
-                () = stop.cancelled() => break,
-            };
+            let Some(changed) = stop.run_until_cancelled(self.manager.changed()).await else { break };
             match changed {
                 Ok(leads) => {
                     tracing::info!(leads, "{}", if leads { "this operator leads" } else { "another operator leads" });

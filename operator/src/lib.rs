@@ -20,6 +20,7 @@ pub mod prices;
 pub mod reconcile;
 pub mod report;
 pub mod revision;
+pub mod run;
 pub mod scope;
 pub mod settings;
 pub mod tasks;

@@ -2,23 +2,25 @@
 
 use std::sync::{Arc, OnceLock};
 
-use anyhow::Context as _;
 use clap::Parser as _;
-use kube::Client;
-use operator::context::Operator;
+use operator::context::{Operator, Outside, kubernetes};
+use operator::discovery;
+use operator::run::Running;
 use operator::settings::Settings;
-use operator::tasks::{Ended, Ends, tasks};
-use operator::{controller, discovery, leader, orphans};
+use operator::tasks::tasks;
 use prometheus::Registry;
 use service::monitor::{self, Page, Readiness};
-use service::{logs, shutdown};
-use tokio_util::sync::CancellationToken;
+use service::shutdown;
+use service::traces::{self, Source};
 
 // Two threads are more than it keeps busy with a thousand fleets. One for each core of a large node would each hold memory back.
 #[tokio::main(worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
     let settings = Settings::parse();
-    logs::init(&settings.logs)?;
+    let pod = std::env::var("HOSTNAME").ok();
+    let attributes: Vec<_> = pod.iter().map(|pod| ("k8s.pod.name", pod.as_str())).collect();
+    let source = Source { program: "classifierfleet-operator", version: env!("CARGO_PKG_VERSION"), attributes: &attributes };
+    let _traces = traces::start(&settings.logs, &source)?;
     let stop = shutdown::on_signal()?;
     let (registry, readiness) = (Registry::new(), Readiness::default());
     let (tasks, ends) = tasks();
@@ -27,19 +29,11 @@ async fn main() -> anyhow::Result<()> {
     let (address, monitor) = monitor.await?;
     tasks.spawn("monitor", monitor);
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "the operator starts");
-    let client = Client::try_default().await.context("no Kubernetes API: set KUBECONFIG, or run in a pod with a service account")?;
-    let (leading, election) = leader::election(&client, &settings).await?;
-    let operator = Operator::start(settings, &registry, client, &tasks, &stop).await?;
-    known.set(operator.clone()).ok();
-    let mut awaited = vec!["controller"];
-    if let Some(election) = election {
-        tasks.spawn("election", election.run(stop.clone()));
-        awaited.push("election");
-    }
-    tasks.spawn("orphans", orphans::run(operator.clone(), leading.clone(), stop.clone()));
-    tasks.spawn("controller", controller::run(operator, leading, readiness, stop.clone()));
+    let client = kubernetes().await?;
+    let running = Running::start(settings, Outside::new(client), &registry, readiness, &tasks, &stop).await?;
+    known.set(running.operator.clone()).ok();
     drop(tasks);
-    wait(ends, &stop, awaited).await?;
+    running.wait(ends, &stop).await?;
     tracing::info!("the operator has stopped; its workers go on");
     Ok(())
 }
@@ -51,18 +45,4 @@ fn workers(operator: &Arc<OnceLock<Arc<Operator>>>) -> Page {
         let operator = operator.clone();
         async move { discovery::workers(&operator).await }
     })
-}
-
-/// Each task runs until the process is asked to stop; one that ends before takes the process with it. Then those that are
-/// `awaited` may finish: reconciles under way, and giving the Lease back.
-async fn wait(mut ends: Ends, stop: &CancellationToken, mut awaited: Vec<&str>) -> anyhow::Result<()> {
-    while let Some(Ended { name, result }) = ends.next().await {
-        result.with_context(|| format!("the {name} task died"))?;
-        anyhow::ensure!(stop.is_cancelled(), "the {name} task ended before it was asked to");
-        awaited.retain(|task| *task != name);
-        if awaited.is_empty() {
-            break;
-        }
-    }
-    Ok(())
 }

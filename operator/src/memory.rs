@@ -22,6 +22,8 @@ pub struct Memory(Mutex<HashMap<String, Remembered>>);
 pub struct Remembered {
     /// The fleet as the API server last answered a write of ours: the watch may lag behind it.
     pub written: Option<ClassifierFleet>,
+    /// The API server refused our last write, for the fleet is another by now.
+    pub conflict: bool,
     /// What the fleet needs, as last prepared.
     pub needs: Option<Needs>,
     /// Times that somebody disturbed what was prepared: what is being prepared meanwhile was looked at too early.

@@ -44,7 +44,7 @@ pub async fn run(operator: Arc<Operator>, leading: Leading, stop: CancellationTo
 /// cluster does not list is gone.
 async fn collect(operator: &Operator, cloud: &Cloud) -> anyhow::Result<()> {
     let Some(snapshot) = cloud.inventory.latest() else { return Ok(()) };
-    let among = |uids: &HashSet<String>| orphans(&snapshot, uids, |namespace| operator.scope.covers(namespace), Timestamp::now());
+    let among = |uids: &HashSet<String>| orphans(&snapshot, uids, |namespace| operator.scope.covers(namespace), operator.clock.now());
     // The watch may lag, so it cannot tell that a fleet is gone; but while it knows all fleets, nobody need be asked.
     let watched = operator.fleets.state().iter().filter_map(|fleet| fleet.metadata.uid.clone()).collect();
     if among(&watched).is_empty() {

@@ -8,8 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::{Resource as _, ResourceExt as _};
-use plan::{Fleet, Plan, QueueDepth, Waiting, decide};
+use plan::{Fleet, Plan, QueueDepth, Waiting, check, decide};
 use serde_json::json;
+use service::traces::{TARGET, failed};
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::act::{Outcome, act};
 use crate::clouds::{Cloud, NoRegion};
@@ -45,6 +48,9 @@ pub enum Error {
     /// There is no region.
     #[error(transparent)]
     Region(#[from] NoRegion),
+    /// The watch is behind, and the API server does not say how the fleet is now.
+    #[error("the fleet cannot be read: {0}")]
+    Read(#[source] kube::Error),
     /// The object lacks what every object has.
     #[error("the fleet has no uid")]
     NoUid,
@@ -67,7 +73,7 @@ impl Error {
             Self::Template(_) => "template",
             Self::CleanUp(_) => "clean_up",
             Self::Region(_) => "region",
-            Self::NoUid => "read",
+            Self::Read(_) | Self::NoUid => "read",
             Self::Timeout(_) => "timeout",
         }
     }
@@ -78,33 +84,44 @@ impl Error {
             Self::Finalizer(error) | Self::Intent(error) | Self::Status(error) => {
                 matches!(error, kube::Error::Api(status) if status.code == 409 || status.code == 404)
             }
-            Self::Remove(_) | Self::Template(_) | Self::CleanUp(_) | Self::Region(_) | Self::NoUid | Self::Timeout(_) => false,
+            Self::Remove(_) | Self::Template(_) | Self::CleanUp(_) | Self::Region(_) | Self::Read(_) | Self::NoUid | Self::Timeout(_) => {
+                false
+            }
         }
     }
 }
 
-/// A reconcile that has not ended by then is given up. Wherever it stops, the next one goes on.
-const AT_MOST: Duration = Duration::from_secs(120);
+/// A reconcile that has not ended by then is given up. Wherever it stops, the next one goes on. What it asks EC2 for must show in
+/// EC2's lists before another operator may hold its intent for void: with [`plan::STALE_AFTER`] well below [`plan::INTENT_KEPT`].
+const AT_MOST: Duration = Duration::from_secs(60);
 
 /// Reconciles `fleet`, and says when to come back.
 pub async fn reconcile(fleet: Arc<ClassifierFleet>, operator: Arc<Operator>) -> Result<Action, Error> {
-    let timer = std::time::Instant::now();
-    let result = tokio::time::timeout(AT_MOST, once(&fleet, &operator)).await.unwrap_or(Err(Error::Timeout(AT_MOST)));
+    let timer = Instant::now();
+    let (namespace, name) = (fleet.namespace(), fleet.name_any());
+    let span = tracing::info_span!(target: TARGET, "reconcile", k8s.namespace.name = namespace, classifierfleet.fleet = name);
+    let once = once(&fleet, &operator).instrument(span.clone());
+    let result = tokio::time::timeout(AT_MOST, once).await.unwrap_or(Err(Error::Timeout(AT_MOST)));
+    if let Err(error) = result.as_ref()
+        && !error.is_conflict()
+    {
+        failed(&span, error.stage());
+    }
     let outcome = if result.is_ok() { "ok" } else { "error" };
     operator.metrics.reconciles.with_label_values(&[outcome]).observe(timer.elapsed().as_secs_f64());
     result
 }
 
 async fn once(watched: &ClassifierFleet, operator: &Operator) -> Result<Action, Error> {
-    let (begun, uid) = (std::time::Instant::now(), watched.uid().ok_or(Error::NoUid)?);
-    let fleet = operator.memory.with(&uid, |remembered| remembered.newest(watched));
+    let (begun, uid) = (Instant::now(), watched.uid().ok_or(Error::NoUid)?);
+    let Some(fleet) = newest(operator, watched, &uid).await? else { return Ok(Action::await_change()) };
     let ours = fleet.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
     match (ours, fleet.meta().deletion_timestamp.is_some()) {
         (false, true) => return Ok(Action::await_change()),
         (false, false) => return set_finalizer(operator, &fleet, &uid).await,
         (true, _) => {}
     }
-    let now = Timestamp::now();
+    let now = operator.clock.now();
     let cloud = operator.clouds.of(&fleet).await?;
     let (revision, image) = revision(operator, &cloud, &fleet, &uid, now).await;
     let needs = needs(operator, &cloud, &fleet, &uid, &revision, image, now).await;
@@ -116,6 +133,9 @@ async fn once(watched: &ClassifierFleet, operator: &Operator) -> Result<Action, 
     let sources = Sources { snapshot: snapshot.as_deref(), sample, waiting, template, prices, region };
     let observation = observation(&fleet, &settings, &operator.memory, &uid, sources, now);
     let plan = decide(&settings, &observation.observed, now);
+    for broken in check(&settings, &observation.observed, &plan, now) {
+        tracing::error!(fleet = fleet.name_any(), namespace = fleet.namespace(), %broken, "a plan breaks a promise: please report this");
+    }
     let version = needs.as_ref().and_then(|needs| needs.template_version.clone().ok());
     let outcome = act(operator, &cloud, &uid, fleet, &revision, version, &observation, &plan, now).await?;
     let go_on = outcome.go_on;
@@ -134,6 +154,17 @@ async fn once(watched: &ClassifierFleet, operator: &Operator) -> Result<Action, 
     }
     // From beginning to beginning, as far as that leaves time for others.
     Ok(Action::requeue(pause.saturating_sub(begun.elapsed()).max(pause / 2)))
+}
+
+/// The fleet as the watch shows it, or as our last write left it; none when it is gone. After a conflict the watch is behind, for how long
+/// nobody knows: then the API server is asked.
+async fn newest(operator: &Operator, watched: &ClassifierFleet, uid: &str) -> Result<Option<ClassifierFleet>, Error> {
+    if operator.memory.with(uid, |remembered| std::mem::take(&mut remembered.conflict)) {
+        let live = operator.api(watched).get_opt(&watched.name_any()).await.map_err(Error::Read)?;
+        let Some(live) = live.filter(|live| live.metadata.uid.as_deref() == Some(uid)) else { return Ok(None) };
+        operator.memory.with(uid, |remembered| remembered.wrote(live));
+    }
+    Ok(Some(operator.memory.with(uid, |remembered| remembered.newest(watched))))
 }
 
 /// What workers are made from. While the image is not known, workers stay what they are.
@@ -193,7 +224,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 async fn sample(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, uid: &str, needs: Option<&Needs>, waiting: Waiting) -> Sample {
     let queue = &needs?.queues;
     let interval = SignedDuration::try_from(operator.settings.sample_interval).unwrap_or(NOT_AGAIN_WITHIN).min(NOT_AGAIN_WITHIN);
-    if let Some(message) = operator.memory.with(uid, |remembered| remembered.just_failed(Timestamp::now(), interval)) {
+    if let Some(message) = operator.memory.with(uid, |remembered| remembered.just_failed(operator.clock.now(), interval)) {
         return Some(Err(message));
     }
     let sampled = match queue {
@@ -206,7 +237,7 @@ async fn sample(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, uid
         }
         Err(fault) => Err(fault.message.clone()),
     };
-    let at = Timestamp::now();
+    let at = operator.clock.now();
     operator.memory.with(uid, |remembered| remembered.sampled(at, &sampled));
     Some(sampled.map(|depth| (depth, at)))
 }
@@ -219,7 +250,7 @@ async fn impatiently<T>(
     waiting: Waiting,
     sampled: impl Future<Output = T>,
 ) -> Result<T, (QueueDepth, Timestamp)> {
-    let earlier = operator.memory.with(uid, |remembered| remembered.depth_in_haste(Timestamp::now()));
+    let earlier = operator.memory.with(uid, |remembered| remembered.depth_in_haste(operator.clock.now()));
     let Some(earlier) = earlier.filter(|_| waiting.images > 0) else { return Ok(sampled.await) };
     let sampled = tokio::time::timeout(PATIENCE, sampled).await;
     sampled.map_err(|_| {

@@ -1,6 +1,6 @@
 //! The revision of a fleet: what its workers are made from, and the hash that names it. Pure.
 
-use crds::ClassifierFleet;
+use crds::{ClassifierFleet, Tracing};
 use ec2::{Template, TemplateVersion};
 use kube::ResourceExt as _;
 use sha2::{Digest as _, Sha256};
@@ -92,7 +92,8 @@ fn environment(fleet: &ClassifierFleet, region: &str) -> Vec<(String, String)> {
         ("CLASSIFIERFLEET_MONITOR_LISTEN", format!("instance:{WORKER_MONITOR_PORT}")),
         ("CLASSIFIERFLEET_IDLE_SHUTDOWN_SECONDS", spec.workers.idle_shutdown_seconds.to_string()),
     ];
-    variables.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    let tracing = spec.tracing.iter().flat_map(Tracing::environment);
+    variables.into_iter().chain(tracing).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn hash(fleet: &ClassifierFleet, image: &str, stop_on_shutdown: bool, environment: &[(String, String)]) -> String {

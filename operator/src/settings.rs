@@ -13,7 +13,7 @@ use service::logs::LogArgs;
 #[command(version)]
 pub struct Settings {
     /// Where /metrics, /healthz and /readyz are served.
-    #[arg(long, env = "CLASSIFIERFLEET_MONITOR_LISTEN", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "CLASSIFIERFLEET_MONITOR_LISTEN", default_value = "0.0.0.0:8080", value_parser = service::address::listen)]
     pub monitor_listen: SocketAddr,
     /// Namespaces whose fleets are kept, comma-separated; none: all.
     #[arg(long, env = "CLASSIFIERFLEET_NAMESPACES", value_delimiter = ',')]

@@ -129,6 +129,20 @@ fn the_gateway_learns_its_lease_its_owner_and_where_aws_is() {
     );
 }
 
+#[test]
+fn the_gateway_learns_where_spans_go_and_the_rest_of_it_is_the_users() {
+    let own = |name: &str, value: &str| json!({"name": name, "value": value});
+    let theirs = [own("OTEL_EXPORTER_OTLP_HEADERS", "key=value"), own("OTEL_TRACES_SAMPLER", "always_on")];
+    let pod = pod(|fleet| {
+        fleet.spec.tracing = Some(serde_json::from_value(json!({"otlpEndpoint": "http://collector:4318"})).unwrap());
+        fleet.spec.gateway.pod_template = Some(json!({"spec": {"containers": [{"name": "gateway", "env": theirs}]}}));
+    });
+    let value = |name: &str| env(&pod, name)["value"].as_str().unwrap().to_owned();
+    assert_eq!(value("OTEL_EXPORTER_OTLP_ENDPOINT"), "http://collector:4318");
+    assert_eq!((value("OTEL_TRACES_SAMPLER"), value("OTEL_TRACES_SAMPLER_ARG")), ("parentbased_traceidratio".to_owned(), "1".to_owned()));
+    assert_eq!(value("OTEL_EXPORTER_OTLP_HEADERS"), "key=value");
+}
+
 /// A token and a certificate of these Secrets.
 fn secured(fleet: &mut ClassifierFleet) {
     fleet.spec.gateway.token_secret = Some(serde_json::from_value(json!({"name": "t"})).unwrap());
@@ -143,6 +157,7 @@ fn what_the_spec_leaves_out_the_gateway_is_not_told() {
     for absent in ["TOKEN_FILE", "TLS_DIR", "CORS_ORIGINS", "CACHE_ENTRIES", "CACHE_TTL_SECONDS"] {
         assert!(!names.contains(&format!("CLASSIFIERFLEET_{absent}").as_str()), "{absent}");
     }
+    assert!(!names.iter().any(|name| name.starts_with("OTEL_")), "nothing is traced");
     assert_eq!(pod["spec"]["volumes"], json!([{"name": "spool", "emptyDir": {"sizeLimit": "5Gi"}}]));
     assert_eq!(pod["spec"]["containers"][0]["volumeMounts"], json!([{"name": "spool", "mountPath": "/var/spool/classifierfleet"}]));
 }

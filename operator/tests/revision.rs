@@ -1,7 +1,7 @@
 //! What workers are made from.
 #![allow(clippy::unwrap_used)]
 
-use crds::{Binary, ClassifierFleet};
+use crds::{Binary, ClassifierFleet, Tracing};
 use operator::revision::Revision;
 
 fn fleet(change: impl FnOnce(&mut ClassifierFleet)) -> ClassifierFleet {
@@ -31,7 +31,7 @@ fn only_what_workers_are_made_from_makes_a_new_revision() {
     for change in same {
         assert_eq!(revision(change).name(), name);
     }
-    let other: [fn(&mut ClassifierFleet); 9] = [
+    let other: [fn(&mut ClassifierFleet); 10] = [
         |fleet| fleet.spec.workers.template.volume_gib = Some(20),
         |fleet| fleet.spec.workers.warm_pool.max = 1,
         |fleet| fleet.spec.workers.idle_shutdown_seconds = 0,
@@ -41,6 +41,7 @@ fn only_what_workers_are_made_from_makes_a_new_revision() {
         |fleet| fleet.spec.workers.template.instance_types = vec!["c7i.large".to_owned()],
         |fleet| fleet.spec.model.uri = "file:///model".to_owned(),
         |fleet| fleet.spec.queues.visibility_timeout_seconds = 61,
+        |fleet| fleet.spec.tracing = Some(Tracing { otlp_endpoint: "http://collector:4318".to_owned(), sampling_ratio: 0.5 }),
     ];
     for change in other {
         assert_ne!(revision(change).name(), name);

@@ -11,6 +11,7 @@ mod inputs;
 mod observed;
 mod outcome;
 mod pool;
+mod pursuit;
 mod rollout;
 mod scale_in;
 mod scale_out;
@@ -24,6 +25,7 @@ pub use fleet::{Allowance, Fallback, FallbackBehavior, Fleet, Offering, Pause, P
 pub use inputs::{ASSUMED, Assumed, Group, Inputs, PastChange};
 pub use observed::{Action, Change, Closed, Instance, Intent, Inventory, Learned, Observed, Recommendation, Rollout, State, Waiting};
 pub use outcome::{Alarm, Launch, LimitedBy, Plan, Reason, Start, Termination};
+pub use pursuit::{Next, Pursuit, Question, Reply};
 
 use jiff::SignedDuration;
 

@@ -30,6 +30,9 @@ pub struct Job {
     /// W3C trace context of the upload, when it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// What tracing systems add to it, when they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
     /// Whether the answer is to be written under the image's name as well, for those who read the buckets so
     /// ([`crate::stem`] in the output bucket, its body the label).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -67,7 +70,8 @@ impl Job {
     }
 
     /// The body of a message of at most `max_bytes`, which is what the queue takes (`MaximumMessageSize`, never less than
-    /// [`SMALLEST_MESSAGE_LIMIT`]). The image is in it if it fits, or else is left to be fetched; without it the message is below 1 KiB.
+    /// [`SMALLEST_MESSAGE_LIMIT`]). The image is in it if it fits, or else is left to be fetched; without it the message is below 1 KiB,
+    /// if need be by leaving `tracestate` behind.
     ///
     /// # Errors
     /// [`JobError::TooLong`] when names and keys are so long that it would not fit.
@@ -79,8 +83,12 @@ impl Job {
                 return Ok(body);
             }
         }
-        let body = serde_json::to_string(&Self { image: None, ..self.clone() })?;
         let max_bytes = max_bytes.min(SMALLEST_MESSAGE_LIMIT);
+        let mut alone = Self { image: None, ..self.clone() };
+        let mut body = serde_json::to_string(&alone)?;
+        if body.len() > max_bytes && alone.tracestate.take().is_some() {
+            body = serde_json::to_string(&alone)?;
+        }
         if body.len() > max_bytes {
             return Err(JobError::TooLong { name: self.name.clone(), bytes: body.len(), max_bytes });
         }

@@ -17,6 +17,7 @@ fn job(image: Option<Vec<u8>>) -> Job {
         reply_to: "replies-0".to_owned(),
         submitted_at: "2026-01-02T03:04:05Z".parse().unwrap(),
         traceparent: None,
+        tracestate: None,
         by_name: false,
         image: image.map(Bytes::from),
     }

@@ -15,6 +15,7 @@ fn job(name: &str) -> Job {
         reply_to: "q".repeat(80),
         submitted_at: "2026-01-02T03:04:05.678901234Z".parse().unwrap(),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        tracestate: None,
         by_name: true,
         image: None,
     }
@@ -66,6 +67,16 @@ fn the_longest_job_fits_a_queue_that_takes_a_kibibyte() {
         722,
         "302 bytes are left for fields to come"
     );
+}
+
+#[test]
+fn what_is_said_of_a_trace_goes_along_as_far_as_there_is_room() {
+    let traced = |length: usize, name: &str| Job { tracestate: Some(format!("vendor={}", "x".repeat(length - 7))), ..job(name) };
+    let short = traced(200, "cat.jpg");
+    assert_eq!(Job::from_message(&short.to_message(SMALLEST_MESSAGE_LIMIT).unwrap()).unwrap(), short);
+    let long = traced(512, &"x".repeat(160));
+    let message = long.to_message(SMALLEST_MESSAGE_LIMIT).unwrap();
+    assert_eq!(Job::from_message(&message).unwrap(), Job { tracestate: None, ..long });
 }
 
 #[test]

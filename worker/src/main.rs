@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser as _;
 use service::monitor::Readiness;
+use service::traces::{self, Source, Traces};
 use service::{logs, shutdown};
 use worker::run::run;
 use worker::settings::Settings;
@@ -13,10 +14,13 @@ use worker::{isolated, monitor};
 
 fn main() -> ExitCode {
     let settings = Settings::parse();
-    if let Err(error) = logs::init(&settings.logs) {
-        eprintln!("{error:#}");
-        return ExitCode::from(2);
-    }
+    let _traces = match start(&settings) {
+        Ok(traces) => traces,
+        Err(error) => {
+            eprintln!("{error:#}");
+            return ExitCode::from(2);
+        }
+    };
     match live(&settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -24,6 +28,23 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// None for the process of one image: its worker has the span of it.
+fn start(settings: &Settings) -> anyhow::Result<Option<Traces>> {
+    if settings.isolated {
+        return logs::init(&settings.logs).map(|()| None);
+    }
+    let attributes = [
+        ("k8s.namespace.name", settings.namespace.as_str()),
+        ("classifierfleet.fleet", &settings.fleet),
+        ("classifierfleet.revision", &settings.revision),
+    ];
+    traces::start(
+        &settings.logs,
+        &Source { program: "classifierfleet-worker", version: env!("CARGO_PKG_VERSION"), attributes: &attributes },
+    )
+    .map(Some)
 }
 
 /// musl's own gives large tensors back to the kernel after each image, and has one lock for all threads.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use prometheus::Registry;
 use service::calls::CallCounter;
 use service::monitor::Readiness;
+use service::traces::aws::CallSpans;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
@@ -97,8 +98,8 @@ impl Machine {
         let instance = Instance::identify().await?;
         let aws = service::aws::config("classifierfleet-worker", &service::aws::Place::default()).await;
         let counter = CallCounter(metrics.aws_calls.clone());
-        let s3 = aws_sdk_s3::config::Builder::from(&aws).interceptor(counter.clone()).build();
-        let sqs = aws_sdk_sqs::config::Builder::from(&aws).interceptor(counter).build();
+        let s3 = aws_sdk_s3::config::Builder::from(&aws).interceptor(counter.clone()).interceptor(CallSpans).build();
+        let sqs = aws_sdk_sqs::config::Builder::from(&aws).interceptor(counter).interceptor(CallSpans).build();
         Ok(Self {
             instance,
             ec2: ec2::Ec2::new(&aws),

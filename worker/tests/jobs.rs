@@ -191,7 +191,7 @@ async fn an_image_in_the_message_is_not_fetched() {
     let (id, reply_to) = (uuid::Uuid::now_v7(), format!("{}-replies", cloud.name));
     let (bucket, key) = ("there is no such bucket".to_owned(), "nor such a key".to_owned());
     let (name, submitted_at, image) = ("red.png".to_owned(), jiff::Timestamp::now(), png(RED).map(Into::into));
-    let job = Job { id, name, bucket, key, reply_to, submitted_at, traceparent: None, by_name: false, image };
+    let job = Job { id, name, bucket, key, reply_to, submitted_at, traceparent: None, tracestate: None, by_name: false, image };
     cloud.send(&job.to_message(10_000).unwrap()).await;
     assert!(matches!(cloud.reply().await.outcome, Outcome::Classified { label, .. } if label == "red"));
     worker.leave().await;

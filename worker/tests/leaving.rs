@@ -108,6 +108,7 @@ fn job() -> String {
         reply_to: "responses-0.fifo".to_owned(),
         submitted_at: jiff::Timestamp::now(),
         traceparent: None,
+        tracestate: None,
         by_name: false,
         image: None,
     };

@@ -24,6 +24,13 @@
 {{- include "classifier-fleet.setting" (list "AWS_ENDPOINT_URL_EC2" .Values.aws.endpoints.ec2) }}
 {{- include "classifier-fleet.setting" (list "AWS_ENDPOINT_URL_SQS" .Values.aws.endpoints.sqs) }}
 {{- include "classifier-fleet.setting" (list "AWS_ENDPOINT_URL_S3" .Values.aws.endpoints.s3) }}
+{{- with .Values.tracing }}
+{{- if .otlpEndpoint }}
+{{- include "classifier-fleet.setting" (list "OTEL_EXPORTER_OTLP_ENDPOINT" .otlpEndpoint) }}
+{{- include "classifier-fleet.setting" (list "OTEL_TRACES_SAMPLER" "parentbased_traceidratio") }}
+{{- include "classifier-fleet.setting" (list "OTEL_TRACES_SAMPLER_ARG" .samplingRatio) }}
+{{- end }}
+{{- end }}
 {{- if .Values.prices }}
 {{- include "classifier-fleet.setting" (list "CLASSIFIERFLEET_PRICE_FILE" "/etc/classifierfleet/prices.yaml") }}
 {{- end }}

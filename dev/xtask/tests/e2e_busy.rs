@@ -72,6 +72,7 @@ async fn submit(stack: &Stack, name: &str) -> String {
         reply_to: format!("{name}-responses-0"),
         submitted_at: Timestamp::now(),
         traceparent: None,
+        tracestate: None,
         by_name: false,
         image: None,
     };

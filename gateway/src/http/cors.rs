@@ -7,8 +7,9 @@ use warp::http::header::{
 use warp::http::{HeaderMap, Method, Response, StatusCode};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, DELETE");
-const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type, idempotency-key, last-event-id");
-const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static("location, content-location, retry-after");
+const REQUEST_HEADERS: HeaderValue =
+    HeaderValue::from_static("authorization, content-type, idempotency-key, last-event-id, traceparent, tracestate");
+const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static("location, content-location, retry-after, traceparent");
 /// Seconds for which a browser need not ask again: the most that Chromium takes.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 

@@ -26,6 +26,7 @@ use bytes::Buf;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt, TryStreamExt};
 use hyper_util::service::TowerToHyperService;
+use tracing::Instrument as _;
 use uuid::Uuid;
 use warp::http::{HeaderMap, Method, Response};
 use warp::path::FullPath;
@@ -46,6 +47,7 @@ use crate::fleet;
 use crate::idempotency::Key;
 use crate::lookup::{Known, look_up};
 use crate::refusal::Refusal;
+use crate::spans;
 use crate::upload::{self, File, Origin, follow, submit};
 
 /// Files of one request that are stored and queued at once.
@@ -85,9 +87,27 @@ where
     S: Stream<Item = Result<B, warp::Error>> + Send + 'static,
     B: Buf,
 {
+    let (path, is_tls) = (path.as_str(), core.settings.transport.tls_dir.is_some());
+    let route = route(&method, path);
+    let span = spans::request(&method, path, route.template(), is_tls, &headers);
     let body = Body::new(body, &headers, core.metrics.received.clone());
-    let path = path.as_str();
-    let answer = match route(&method, path) {
+    let mut response = respond(core, method, path, route, query, headers, body, socket).instrument(span.clone()).await;
+    spans::answered(&span, &mut response);
+    response
+}
+
+#[expect(clippy::too_many_arguments, reason = "they are what a request consists of")]
+async fn respond(
+    core: Arc<Core>,
+    method: Method,
+    path: &str,
+    route: Route<'_>,
+    query: String,
+    headers: HeaderMap,
+    body: Body,
+    socket: Option<Ws>,
+) -> warp::reply::Response {
+    let answer = match route {
         Route::Upload => return classify(&core, &headers, &query, body).await.into_response(),
         Route::Submit => return accept(&core, &headers, &query, body).await.into_response(),
         // Boxed: of many slow uploads none shall take the room that S3's state needs here.
@@ -213,8 +233,5 @@ fn leave(core: &Arc<Core>, images: Vec<upload::Submitted>, origin: &Origin) -> V
 }
 
 fn origin(headers: &HeaderMap) -> Origin {
-    let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
-    // The version that is defined has 55 characters; a longer one would make the job too long for its message.
-    let traceparent = traceparent.filter(|value| value.len() == 55).map(str::to_owned);
-    Origin { at: Instant::now(), traceparent, key: None }
+    Origin { at: Instant::now(), trace: spans::parent(headers), key: None }
 }

@@ -30,6 +30,21 @@ pub(crate) enum Route<'a> {
     MethodNotAllowed(&'static str),
 }
 
+impl Route<'_> {
+    /// What paths of this meaning have in common; none of those that are one path each, or no route at all.
+    pub(crate) fn template(&self) -> Option<&'static str> {
+        match self {
+            Self::Upload => Some("/upload"),
+            Self::Submit | Self::List => Some("/v1/images"),
+            Self::Events => Some("/v1/events"),
+            Self::Fleet => Some("/v1/fleet"),
+            Self::Image(_) | Self::Delete(_) => Some("/v1/images/{id}"),
+            Self::Content(_) => Some("/v1/images/{id}/content"),
+            Self::Asset(_) | Self::NoSuchPath | Self::MethodNotAllowed(_) => None,
+        }
+    }
+}
+
 /// Existing clients post to whatever path they were made for, so that every path outside the API takes uploads, but the page's files.
 pub(crate) fn route<'a>(method: &Method, path: &'a str) -> Route<'a> {
     let reads = matches!(*method, Method::GET | Method::HEAD);

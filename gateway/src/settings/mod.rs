@@ -15,13 +15,13 @@ pub use self::transport::Transport;
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// Where uploads are taken.
-    #[arg(long, env = "CLASSIFIERFLEET_LISTEN", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "CLASSIFIERFLEET_LISTEN", default_value = "0.0.0.0:8080", value_parser = service::address::listen)]
     pub listen: SocketAddr,
     /// How clients get there.
     #[command(flatten)]
     pub transport: Transport,
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
-    #[arg(long, env = "CLASSIFIERFLEET_MONITOR_LISTEN", default_value = "0.0.0.0:9090")]
+    #[arg(long, env = "CLASSIFIERFLEET_MONITOR_LISTEN", default_value = "0.0.0.0:9090", value_parser = service::address::listen)]
     pub monitor_listen: SocketAddr,
     /// Namespace of the ClassifierFleet, and of the Lease that wakes the operator.
     #[arg(long, env = "CLASSIFIERFLEET_NAMESPACE")]

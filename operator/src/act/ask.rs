@@ -6,7 +6,6 @@ use jiff::SignedDuration;
 use kube::ResourceExt as _;
 use plan::Offering;
 
-use super::launch::{Answer, is_old, wanted};
 use super::{Acting, News, Outcome};
 use crate::memory::Refusal;
 use crate::offerings;
@@ -61,19 +60,6 @@ pub(super) fn launch(acting: &Acting<'_>, fleet: &ClassifierFleet, intent: &Laun
 pub(super) fn paused(acting: &Acting<'_>) -> bool {
     let now = acting.now;
     acting.operator.memory.with(acting.uid, |remembered| remembered.refusal.as_ref().is_some_and(|refusal| refusal.until > now))
-}
-
-/// What EC2 lists of the launch. After longer than its lists can lag, that is all there is: perhaps nothing.
-pub(super) async fn look_up(acting: &Acting<'_>, intent: &LaunchIntent) -> Answer {
-    let Ok(instances) = acting.cloud.ec2.instances_tagged(tags::TOKEN, &intent.token).await else { return Answer::Open };
-    let settled = is_old(intent, acting.now);
-    match instances.len() {
-        0 if settled => Answer::Void,
-        some if some >= wanted(intent) || (settled && some > 0) => {
-            Answer::Done(instances.into_iter().map(|instance| instance.id).collect())
-        }
-        _ => Answer::Open,
-    }
 }
 
 /// Takes in that EC2 did not do it. A refusal that another offering mends closes this one, and the next is tried at once;

@@ -3,35 +3,34 @@
 //! same way: the intent names them.
 
 use crds::{LaunchAction, LaunchIntent};
-use ec2::Verdict;
+use ec2::{Verdict, tags};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use kube::api::PostParams;
-use plan::{INTENT_KEPT, Inventory, Offering, Plan, STALE_AFTER};
-use uuid::Uuid;
+use plan::{Intent, Inventory, Next, Offering, Plan, Pursuit, Question, Reply};
+use service::chance::Chance;
 
-use super::ask::{self, look_up};
-use super::{Acting, News, Outcome};
+use super::{Acting, News, Outcome, ask};
 use crate::context::Operator;
+use crate::observe::intent;
 use crate::offerings;
 use crate::reconcile::Error;
 use crate::revision::Revision;
 
-/// What became of asking EC2.
-pub(super) enum Answer {
-    /// These instances belong to the intent.
-    Done(Vec<String>),
-    /// Nothing happened, and asking again would do nothing.
-    Void,
-    /// Not known yet.
-    Open,
+/// An intent, and what is to be done about it first.
+struct Pursued {
+    written: LaunchIntent,
+    intent: Intent,
+    /// When EC2 was asked for it before this reconcile.
+    asked_before: Option<Timestamp>,
+    next: Next,
 }
 
 /// The intents to do what `plan` says with `revision`.
-pub fn intents(revision: &Revision, template_version: i64, plan: &Plan, now: Timestamp) -> Vec<LaunchIntent> {
+pub fn intents(revision: &Revision, template_version: i64, plan: &Plan, chance: &Chance, now: Timestamp) -> Vec<LaunchIntent> {
     let intent = |action, offering: &Offering, count: usize, instance_ids| LaunchIntent {
-        token: Uuid::new_v4().to_string(),
+        token: chance.uuid().to_string(),
         action,
         count: i32::try_from(count).unwrap_or(i32::MAX),
         revision: revision.name().to_owned(),
@@ -47,102 +46,125 @@ pub fn intents(revision: &Revision, template_version: i64, plan: &Plan, now: Tim
     starts.chain(launches).collect()
 }
 
-/// Writes `intents` into the fleet's status. The API server refuses them when anybody has written since the plan was made:
-/// then the plan is void too.
-pub async fn write_down(operator: &Operator, outcome: &mut Outcome, intents: Vec<LaunchIntent>) -> Result<(), Error> {
-    if intents.is_empty() {
-        return Ok(());
+/// Asks EC2 for each intent that has no answer yet, and for `new` ones once they are written down. The API server refuses to
+/// write when anybody else has since the plan was made: then the plan is void too.
+pub(super) async fn pursue(
+    acting: &Acting<'_>,
+    outcome: &mut Outcome,
+    new: Vec<LaunchIntent>,
+    inventory: Option<&Inventory>,
+) -> Result<(), Error> {
+    let is_any_new = !new.is_empty();
+    let earlier: Vec<LaunchIntent> = std::mem::take(&mut outcome.intents);
+    let earlier = earlier.into_iter().map(|written| begin(acting, outcome, written, true, inventory));
+    let mut all: Vec<Pursued> = earlier.collect();
+    all.extend(new.into_iter().map(|written| begin(acting, outcome, written, false, inventory)));
+    let again = |pursued: &Pursued| !pursued.intent.answered && pursuit(acting, outcome, pursued).must_be_written(&pursued.next);
+    let again: Vec<bool> = all.iter().map(again).collect();
+    for (pursued, _) in all.iter_mut().zip(&again).filter(|(_, again)| **again) {
+        pursued.written.asked_at = Some(Time(acting.now));
     }
-    let all: Vec<LaunchIntent> = outcome.intents.iter().cloned().chain(intents).collect();
-    write(operator, outcome, all).await
+    if is_any_new || again.contains(&true) {
+        write(acting.operator, outcome, all.iter().map(|pursued| pursued.written.clone()).collect()).await?;
+    }
+    for mut pursued in all {
+        let keeps = pursued.intent.answered || settle(acting, outcome, &mut pursued).await;
+        if keeps {
+            outcome.intents.push(pursued.written);
+        }
+    }
+    Ok(())
+}
+
+fn begin(acting: &Acting<'_>, outcome: &Outcome, written: LaunchIntent, earlier: bool, inventory: Option<&Inventory>) -> Pursued {
+    let intent = intent(&written);
+    let asked_before = earlier.then_some(intent.asked_at);
+    let mut pursued = Pursued { written, intent, asked_before, next: Next::Void };
+    if !pursued.intent.answered {
+        pursued.next = pursuit(acting, outcome, &pursued).begin(inventory);
+    }
+    pursued
+}
+
+fn pursuit<'a>(acting: &Acting<'_>, outcome: &Outcome, pursued: &'a Pursued) -> Pursuit<'a> {
+    let offering = &pursued.intent.offering;
+    let is_closed = |closed: &plan::Closed| closed.offering == *offering && closed.until > acting.now;
+    Pursuit {
+        intent: &pursued.intent,
+        asked_before: pursued.asked_before,
+        paused: ask::paused(acting),
+        closed: offerings::closed(&outcome.offerings).iter().any(is_closed),
+        deleting: outcome.fleet.metadata.deletion_timestamp.is_some(),
+        now: acting.now,
+    }
 }
 
 async fn write(operator: &Operator, outcome: &mut Outcome, all: Vec<LaunchIntent>) -> Result<(), Error> {
     let mut fleet = outcome.fleet.clone();
-    fleet.status.get_or_insert_default().launches.clone_from(&all);
+    fleet.status.get_or_insert_default().launches = all;
     let written = operator.api(&fleet).replace_status(&fleet.name_any(), &PostParams::default(), &fleet).await;
     outcome.fleet = written.map_err(Error::Intent)?;
-    outcome.intents = all;
     Ok(())
 }
 
-/// Writes down that EC2 is asked again, for intents without an answer that were last asked for a while ago: an operator that comes
-/// back to an old one may launch only now, and lists show that some time from now, not from when it was requested.
-pub(super) async fn renew(acting: &Acting<'_>, outcome: &mut Outcome) -> Result<(), Error> {
-    let now = acting.now;
-    let is_old = |intent: &LaunchIntent| {
-        let asked = intent.asked_at.as_ref().unwrap_or(&intent.requested_at).0;
-        !intent.answered && now.duration_since(asked) > STALE_AFTER
-    };
-    if outcome.fleet.metadata.deletion_timestamp.is_some() || !outcome.intents.iter().any(is_old) {
-        return Ok(());
+/// Does what is to be done about an intent without an answer. Whether it is still to be remembered.
+async fn settle(acting: &Acting<'_>, outcome: &mut Outcome, pursued: &mut Pursued) -> bool {
+    acting.cloud.inventory.hurry();
+    let mut next = pursued.next.clone();
+    while let Next::Ask(question) = next {
+        let reply = ask(acting, outcome, &pursued.written, question).await;
+        next = pursuit(acting, outcome, pursued).after(reply);
     }
-    for intent in outcome.intents.iter_mut().filter(|intent| is_old(intent)) {
-        intent.asked_at = Some(Time(now));
-    }
-    write(acting.operator, outcome, outcome.intents.clone()).await
-}
-
-/// Asks EC2 for each intent that has no answer yet.
-pub(super) async fn pursue(acting: &Acting<'_>, outcome: &mut Outcome, inventory: Option<&Inventory>) {
-    let mut open = Vec::new();
-    for mut intent in std::mem::take(&mut outcome.intents) {
-        if !intent.answered {
-            acting.cloud.inventory.hurry();
-            match ask(acting, outcome, &intent, inventory).await {
-                Answer::Done(ids) => {
-                    // EC2 did it, whether its answer came or its list shows it: what it refused before is over.
-                    acting.operator.memory.with(acting.uid, |remembered| remembered.refusal = None);
-                    (intent.instance_ids, intent.answered) = (ids, true);
-                }
-                Answer::Open => {}
-                Answer::Void => continue,
-            }
+    match next {
+        Next::Done(ids) => {
+            // EC2 did it, whether its answer came or its list shows it: what it refused before is over.
+            acting.operator.memory.with(acting.uid, |remembered| remembered.refusal = None);
+            (pursued.written.instance_ids, pursued.written.answered) = (ids, true);
+            true
         }
-        open.push(intent);
+        Next::Open { asked_at } => {
+            pursued.written.asked_at = Some(Time(asked_at)).filter(|at| *at != pursued.written.requested_at);
+            true
+        }
+        Next::Ask(_) | Next::Void => false,
     }
-    outcome.intents = open;
 }
 
-async fn ask(acting: &Acting<'_>, outcome: &mut Outcome, intent: &LaunchIntent, inventory: Option<&Inventory>) -> Answer {
-    if let Some(ids) = inventory.and_then(|inventory| seen(intent, inventory)) {
-        return Answer::Done(ids);
-    }
-    // Later, a lost answer is possible: then a refusal does not prove that nothing happened.
-    let first = intent.requested_at.0 == acting.now;
-    let deleting = outcome.fleet.metadata.deletion_timestamp.is_some();
-    if !first && !deleting && ask::paused(acting) {
-        return Answer::Open;
-    }
+async fn ask(acting: &Acting<'_>, outcome: &mut Outcome, intent: &LaunchIntent, question: Question) -> Reply {
     let offering = offerings::to_plan(&intent.offering);
-    match intent.action {
-        // Nothing is started for a fleet that goes; what was started is in the list of instances, and drained.
-        LaunchAction::Start if deleting => Answer::Void,
-        LaunchAction::Start => match ask::start(acting, intent).await {
+    match question {
+        Question::Listed => match acting.cloud.ec2.instances_tagged(tags::TOKEN, &intent.token).await {
+            Ok(instances) => Reply::Lists(instances.into_iter().map(|instance| instance.id).collect()),
+            Err(_) => Reply::Busy,
+        },
+        Question::Start => match ask::start(acting, intent).await {
             Ok(()) => {
                 outcome.news.push(News::Started(intent.instance_ids.clone()));
-                Answer::Done(intent.instance_ids.clone())
+                Reply::Did(intent.instance_ids.clone())
             }
-            Err(error) => {
-                let known = ask::failed(acting, outcome, &offering, &error);
-                if known == Verdict::Refused { Answer::Void } else { Answer::Open }
-            }
+            Err(error) => reply(ask::failed(acting, outcome, &offering, &error)),
         },
-        LaunchAction::Launch if deleting => look_up(acting, intent).await,
-        LaunchAction::Launch => match acting.cloud.ec2.run_instances(&ask::launch(acting, &outcome.fleet, intent)).await {
+        Question::Launch => match acting.cloud.ec2.run_instances(&ask::launch(acting, &outcome.fleet, intent)).await {
             Ok(ids) => launched(acting, outcome, intent, &offering, ids),
             Err(error) => match ask::failed(acting, outcome, &offering, &error) {
-                Verdict::Refused if error.is("IdempotentInstanceTerminated") || first => Answer::Void,
-                Verdict::Refused => look_up(acting, intent).await,
-                Verdict::Throttled | Verdict::Unknown => Answer::Open,
+                Verdict::Refused if error.is("IdempotentInstanceTerminated") => Reply::Over,
+                verdict => reply(verdict),
             },
         },
     }
 }
 
+fn reply(verdict: Verdict) -> Reply {
+    match verdict {
+        Verdict::Refused => Reply::Refused,
+        Verdict::Throttled => Reply::Busy,
+        Verdict::Unknown => Reply::Silence,
+    }
+}
+
 /// Fewer than asked for means that EC2 has no room for more there.
-fn launched(acting: &Acting<'_>, outcome: &mut Outcome, intent: &LaunchIntent, offering: &Offering, ids: Vec<String>) -> Answer {
-    if ids.len() < wanted(intent) {
+fn launched(acting: &Acting<'_>, outcome: &mut Outcome, intent: &LaunchIntent, offering: &Offering, ids: Vec<String>) -> Reply {
+    if ids.len() < usize::try_from(intent.count).unwrap_or(0) {
         let code = "InsufficientInstanceCapacity";
         offerings::refused(&mut outcome.offerings, offering, code, acting.closed_until());
         let message = format!("EC2 launched {} of {} and has no room for more.", ids.len(), intent.count);
@@ -152,27 +174,5 @@ fn launched(acting: &Acting<'_>, outcome: &mut Outcome, intent: &LaunchIntent, o
         offerings::launched(&mut outcome.offerings, offering);
     }
     outcome.news.push(News::Launched(offering.clone(), ids.clone()));
-    Answer::Done(ids)
-}
-
-/// What EC2's list shows of the intent, if that is all of it. A list may show some of a launch before the others: only a
-/// whole one is an answer, EC2 repeats its own in full.
-fn seen(intent: &LaunchIntent, inventory: &Inventory) -> Option<Vec<String>> {
-    let ids: Vec<String> = match intent.action {
-        LaunchAction::Launch => inventory.launched_with(&intent.token).map(|instance| instance.id.clone()).collect(),
-        LaunchAction::Start => {
-            let started = |id: &&String| inventory.find(id).is_none_or(|instance| instance.launched_at >= intent.requested_at.0);
-            intent.instance_ids.iter().filter(started).cloned().collect()
-        }
-    };
-    (!ids.is_empty() && ids.len() >= wanted(intent)).then_some(ids)
-}
-
-pub(super) fn wanted(intent: &LaunchIntent) -> usize {
-    usize::try_from(intent.count).unwrap_or(0)
-}
-
-/// Whether EC2's lists must show by now what became of the intent.
-pub(super) fn is_old(intent: &LaunchIntent, now: Timestamp) -> bool {
-    now.duration_since(intent.asked_at.as_ref().unwrap_or(&intent.requested_at).0) > INTENT_KEPT
+    Reply::Did(ids)
 }

@@ -96,12 +96,8 @@ pub async fn act(
     let news = observation.restarted.iter().map(|(id, times)| News::Restarted(id.clone(), *times)).collect();
     let mut outcome = Outcome { intents, offerings, fleet, news, fault: None, go_on: false };
     remove::terminate(&acting, &mut outcome, observation, &plan.terminate).await?;
-    if let Some(version) = template_version {
-        let intents = launch::intents(revision, version, plan, now);
-        launch::write_down(operator, &mut outcome, intents).await?;
-    }
-    launch::renew(&acting, &mut outcome).await?;
-    launch::pursue(&acting, &mut outcome, observation.observed.inventory.as_ref()).await;
+    let new = template_version.map_or_else(Vec::new, |version| launch::intents(revision, version, plan, &operator.chance, now));
+    launch::pursue(&acting, &mut outcome, new, observation.observed.inventory.as_ref()).await?;
     remove::drain(&acting, &mut outcome, &plan.drain).await?;
     remove::keep(&acting, &plan.keep).await?;
     Ok(outcome)

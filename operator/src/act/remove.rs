@@ -1,6 +1,7 @@
 //! Workers that go: told to drain by a tag, terminated when their time is over. And those that are told to stay.
 
 use ec2::tags;
+use jiff::Timestamp;
 use plan::{Reason, Termination};
 
 use super::{Acting, News, Outcome};
@@ -15,8 +16,8 @@ pub(super) async fn drain(acting: &Acting<'_>, outcome: &mut Outcome, ids: &[Str
         return Ok(());
     }
     acting.cloud.inventory.hurry();
-    tell(acting, ids, tags::DRAIN).await?;
-    remember(acting, ids, Told::Drain(acting.now));
+    let at = tell(acting, ids, tags::DRAIN).await?;
+    remember(acting, ids, Told::Drain(at));
     outcome.news.push(News::Draining(ids.to_vec()));
     Ok(())
 }
@@ -26,16 +27,19 @@ pub(super) async fn keep(acting: &Acting<'_>, ids: &[String]) -> Result<(), Erro
     if ids.is_empty() {
         return Ok(());
     }
-    tell(acting, ids, tags::KEEP).await?;
-    remember(acting, ids, Told::Keep(acting.now));
+    let at = tell(acting, ids, tags::KEEP).await?;
+    remember(acting, ids, Told::Keep(at));
     Ok(())
 }
 
-/// Orders of one second are alike, so that those of many fleets go in one call.
-async fn tell(acting: &Acting<'_>, ids: &[String], intent: &str) -> Result<(), Error> {
-    let at = acting.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let order = [(tags::INTENT.to_owned(), intent.to_owned()), (tags::INTENT_AT.to_owned(), at)];
-    acting.cloud.ec2.create_tags(ids, &order).await.map_err(Error::Remove)
+/// Gives an order, and says when: a reconcile may have waited for SQS for longer than workers have to drain. Orders of one second are
+/// alike, so that those of many fleets go in one call.
+async fn tell(acting: &Acting<'_>, ids: &[String], intent: &str) -> Result<Timestamp, Error> {
+    let at = acting.operator.clock.now();
+    let second = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let order = [(tags::INTENT.to_owned(), intent.to_owned()), (tags::INTENT_AT.to_owned(), second)];
+    acting.cloud.ec2.create_tags(ids, &order).await.map_err(Error::Remove)?;
+    Ok(at)
 }
 
 /// Terminates those whose time is over. Workers that never became ready count against their offering.

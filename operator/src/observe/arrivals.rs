@@ -5,10 +5,20 @@ use jiff::Timestamp;
 /// Weighs the last half minute most: seconds until an old value counts for a third.
 const MEMORY_SECONDS: f64 = 30.0;
 
-/// How fast jobs arrive.
+/// Samples whose median tells a stream from a burst.
+const SAMPLES: usize = 9;
+
+/// Times that median which one sample may count for, and jobs a second that it always may.
+const SPREAD: f64 = 3.0;
+const FLOOR: f64 = 1.0;
+
+/// How fast jobs arrive. A burst is no stream: workers for the rate of its second would find nothing to do. What one sample shows
+/// therefore counts only as far as the samples around it show something alike.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Arrivals {
     last: Option<(Timestamp, u64)>,
+    /// What the last samples showed, each second; the oldest first.
+    samples: [f64; SAMPLES],
     /// Jobs each second.
     pub per_second: f64,
 }
@@ -28,10 +38,19 @@ impl Arrivals {
         // No more can have been done than waited.
         let done = (done_per_second * seconds).min(earlier);
         let arrived = (backlog - earlier + done).max(0.0) / seconds;
+        let mut samples = self.samples;
+        samples.rotate_left(1);
+        samples[SAMPLES - 1] = arrived;
+        let arrived = arrived.min(SPREAD * median(samples) + FLOOR);
         let weight = 1.0 - (-seconds / MEMORY_SECONDS).exp();
         let per_second = self.per_second + weight * (arrived - self.per_second);
-        Self { last, per_second: if per_second < 0.001 { 0.0 } else { per_second } }
+        Self { last, samples, per_second: if per_second < 0.001 { 0.0 } else { per_second } }
     }
+}
+
+fn median(mut samples: [f64; SAMPLES]) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[SAMPLES / 2]
 }
 
 #[cfg(test)]
@@ -54,6 +73,25 @@ mod tests {
             arrivals = arrivals.seen(0, 5.0, at(second));
         }
         assert!(arrivals.per_second < 0.01, "{arrivals:?}");
+    }
+
+    #[test]
+    fn a_burst_is_no_stream() {
+        let mut arrivals = Arrivals::default();
+        for (second, backlog) in [0, 0, 100, 300, 300, 300].into_iter().enumerate() {
+            arrivals = arrivals.seen(backlog, 0.0, at(second as i64));
+        }
+        assert!(arrivals.per_second < 0.1, "{arrivals:?}");
+    }
+
+    #[test]
+    fn few_jobs_now_and_then_are_a_stream_too() {
+        let mut arrivals = Arrivals::default();
+        for second in 0..600 {
+            // One in five seconds, done within the next.
+            arrivals = arrivals.seen(u64::from(second % 5 == 0), 1.0, at(second));
+        }
+        assert!((arrivals.per_second - 0.2).abs() < 0.05, "{arrivals:?}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ec2::{Ec2, tags};
 use jiff::Timestamp;
+use service::clock::Clock;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -49,12 +50,13 @@ impl Inventory {
         ec2: Ec2,
         cluster: String,
         region: String,
+        clock: Clock,
         metrics: Metrics,
         stop: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (sender, latest) = watch::channel(None);
         let hurry = Arc::new(Hurry::default());
-        let lister = Lister { ec2, cluster, region, metrics, latest: sender };
+        let lister = Lister { ec2, cluster, region, clock, metrics, latest: sender };
         let task = run(lister, hurry.clone(), stop);
         (Self { latest, hurry }, task)
     }
@@ -77,6 +79,7 @@ struct Lister {
     ec2: Ec2,
     cluster: String,
     region: String,
+    clock: Clock,
     metrics: Metrics,
     latest: watch::Sender<Option<Arc<Snapshot>>>,
 }
@@ -100,6 +103,7 @@ async fn run(lister: Lister, hurry: Arc<Hurry>, stop: CancellationToken) {
             }
         };
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
             // Even hurried, no more than one list a second.
@@ -110,7 +114,7 @@ async fn run(lister: Lister, hurry: Arc<Hurry>, stop: CancellationToken) {
 
 impl Lister {
     async fn list(&self) -> Result<(), ec2::Error> {
-        let at = Timestamp::now();
+        let at = self.clock.now();
         let instances = self.ec2.instances_tagged(tags::CLUSTER, &self.cluster).await?;
         self.metrics.inventory_instances.with_label_values(&[self.region.as_str()]).set(i64::try_from(instances.len()).unwrap_or(i64::MAX));
         let mut by_fleet: HashMap<String, Vec<ec2::Instance>> = HashMap::new();

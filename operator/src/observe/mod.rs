@@ -147,7 +147,8 @@ fn rollout(status: Option<&RolloutStatus>, observed: &Observed, revision: &str) 
     }
 }
 
-fn intent(intent: &LaunchIntent) -> Intent {
+/// An intent in the words of `plan`.
+pub(crate) fn intent(intent: &LaunchIntent) -> Intent {
     Intent {
         token: intent.token.clone(),
         action: match intent.action {

@@ -9,7 +9,7 @@ use crate::metrics::{BOOT_KINDS, Labels, Metrics};
 use crate::observe::Observation;
 
 /// Sets what is and counts what happened.
-pub fn tell(metrics: &Metrics, outcome: &Outcome, observation: &Observation, plan: &Plan, now: Timestamp) {
+pub fn tell(metrics: &Metrics, outcome: &Outcome, observation: &Observation, plan: &Plan, now: Timestamp, done: Timestamp) {
     let (fleet, fleets) = (Labels::of(&outcome.fleet), &metrics.fleets);
     metrics.begin(&fleet);
     if let Some(Ok((depth, _))) = &observation.sample {
@@ -40,7 +40,7 @@ pub fn tell(metrics: &Metrics, outcome: &Outcome, observation: &Observation, pla
         fleets.boots.with_label_values(&fleet.and(BOOT_KINDS[usize::from(boot.warm)])).observe(boot.seconds);
     }
     outcome.news.iter().for_each(|news| count(metrics, &fleet, news));
-    reaction(metrics, &fleet, outcome, observation);
+    reaction(metrics, &fleet, outcome, observation, done);
 }
 
 fn states(census: &Census) -> [(&'static str, u32); 5] {
@@ -54,10 +54,10 @@ fn states(census: &Census) -> [(&'static str, u32); 5] {
 }
 
 /// From nothing to the first launch: how long the upload that asked for it had waited.
-fn reaction(metrics: &Metrics, fleet: &Labels, outcome: &Outcome, observation: &Observation) {
+fn reaction(metrics: &Metrics, fleet: &Labels, outcome: &Outcome, observation: &Observation, done: Timestamp) {
     let launched = outcome.news.iter().any(|news| matches!(news, News::Launched(..) | News::Started(_)));
     if let (true, Some(oldest), 0) = (launched, observation.observed.waiting.oldest, observation.observed.desired) {
-        let seconds = Timestamp::now().duration_since(oldest).as_secs_f64();
+        let seconds = done.duration_since(oldest).as_secs_f64();
         metrics.reaction.with_label_values(&fleet.values()).observe(seconds.max(0.0));
     }
 }

@@ -37,7 +37,7 @@ pub async fn report(
     let before = outcome.fleet.status.clone().unwrap_or_default();
     let after = status::status(&outcome, revision, &facts, now);
     events::publish(operator, &outcome, &before, plan).await;
-    metrics::tell(&operator.metrics, &outcome, observation, plan, now);
+    metrics::tell(&operator.metrics, &outcome, observation, plan, now, operator.clock.now());
     if status::without_times(&before) == status::without_times(&after) {
         return Ok(());
     }

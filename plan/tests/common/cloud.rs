@@ -1,6 +1,6 @@
 //! A small EC2: launches are idempotent by token, machines boot, drain, stop and start, and lists lag.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 use plan::{Instance, Offering, State};
@@ -29,6 +29,7 @@ pub struct Machine {
 }
 
 /// EC2, and what its machines do.
+#[derive(Debug, Clone)]
 pub struct Cloud {
     /// Seconds after noon.
     pub now: i64,
@@ -52,7 +53,7 @@ pub struct Cloud {
     pub drain_timeout: i64,
     pub machines: Vec<Machine>,
     pub past: VecDeque<Vec<Instance>>,
-    pub tokens: HashMap<String, Vec<String>>,
+    pub tokens: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for Cloud {
@@ -71,7 +72,7 @@ impl Default for Cloud {
             drain_timeout: 0,
             machines: Vec::new(),
             past: VecDeque::new(),
-            tokens: HashMap::new(),
+            tokens: BTreeMap::new(),
         }
     }
 }
@@ -183,6 +184,33 @@ impl Cloud {
         self.machines.iter_mut().filter(|machine| machine.is.id == id).for_each(|machine| machine.enter(State::ShuttingDown, now));
     }
 
+    /// A worker is ready.
+    pub fn register(&mut self, id: &str) {
+        self.machines.iter_mut().filter(|machine| machine.is.id == id).for_each(Machine::register);
+    }
+
+    /// A worker has left: its machine is off.
+    pub fn leave(&mut self, id: &str) {
+        let (now, stops) = (self.now, self.stops);
+        for machine in self.machines.iter_mut().filter(|machine| machine.is.id == id) {
+            machine.is.reusable = machine.is.ready;
+            machine.enter(if stops { State::Stopped } else { State::Terminated }, now);
+        }
+    }
+
+    /// A machine is gone at once.
+    pub fn die(&mut self, id: &str) {
+        let now = self.now;
+        self.machines.iter_mut().filter(|machine| machine.is.id == id).for_each(|machine| machine.enter(State::Terminated, now));
+    }
+
+    /// Forgets terminated machines but those that `is_known` names.
+    pub fn forget(&mut self, is_known: impl Fn(&Instance) -> bool) {
+        self.machines.retain(|machine| machine.is.state != State::Terminated || is_known(&machine.is));
+        let machines = &self.machines;
+        self.tokens.retain(|_, ids| ids.iter().any(|id| machines.iter().any(|machine| machine.is.id == *id)));
+    }
+
     /// One second passes.
     pub fn tick(&mut self) {
         self.now += 1;
@@ -227,6 +255,10 @@ impl Machine {
         (self.is.state, self.since) = (state, now);
     }
 
+    fn register(&mut self) {
+        (self.is.ready, self.is.jobs_per_second) = (true, Some(1.0));
+    }
+
     fn live_on(&mut self, now: i64, boot: (i64, i64), busy: i64, stops: bool, works: bool) {
         let booted = works && now - self.started >= if self.is.warm { boot.1 } else { boot.0 };
         let told = self.is.draining_since.map(|since| since.duration_since(noon()).as_secs());
@@ -236,7 +268,7 @@ impl Machine {
                 self.enter(if stops && !self.is.offering.spot { State::Stopping } else { State::ShuttingDown }, now);
             }
             State::Running if booted && told.is_none() && !self.is.ready => {
-                (self.is.ready, self.is.jobs_per_second) = (true, Some(1.0));
+                self.register();
             }
             State::Stopping if now - self.since >= 3 => {
                 self.is.reusable = self.is.ready;

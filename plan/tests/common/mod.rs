@@ -4,6 +4,7 @@
 pub mod cloud;
 pub mod operator;
 pub mod play;
+pub mod reconcile;
 
 use std::num::NonZeroU32;
 

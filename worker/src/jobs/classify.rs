@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use wire::Outcome;
 
+use super::spans::step;
 use crate::image::decode::decode_for;
 use crate::image::prepare::PrepareError;
 use crate::model::Model;
@@ -39,6 +40,7 @@ pub struct Classified {
 /// When resizing or the network fails. What is wrong with the image is no error but an outcome.
 pub fn classify(model: &Model, image: &[u8], max_pixels: u64) -> Result<Classified, ClassifyError> {
     let begin = Instant::now();
+    let decode = step("decode").entered();
     let picture = match decode_for(image, max_pixels, model.shorter_side()) {
         Ok(picture) => picture,
         Err(error) => {
@@ -49,8 +51,9 @@ pub fn classify(model: &Model, image: &[u8], max_pixels: u64) -> Result<Classifi
     let input = model.prepare(&picture)?;
     // A large photo's pixels are not needed any more; the network wants the memory.
     drop(picture);
+    drop(decode);
     let prepared = Instant::now();
-    let Answer { label, predictions } = model.infer(&input)?;
+    let Answer { label, predictions } = step("infer").in_scope(|| model.infer(&input))?;
     let outcome = Outcome::Classified { label, predictions };
     let decode_seconds = (prepared - begin).as_secs_f64();
     Ok(Classified { outcome, decode_seconds, infer_seconds: prepared.elapsed().as_secs_f64() })

@@ -10,6 +10,7 @@ use nix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinError;
+use tracing::Span;
 
 use super::classify::{Classified, ClassifyError, classify};
 use super::image::Encoded;
@@ -69,11 +70,12 @@ impl Cpu {
     pub(super) async fn classify(&self, image: Encoded, turn: SemaphorePermit<'_>, metrics: &Metrics) -> Result<Classified, CpuError> {
         let (model, max_pixels, budget) = (Arc::clone(&self.model), self.max_pixels, Arc::clone(&self.pixels));
         let (runtime, cpu_seconds) = (Handle::current(), metrics.classify_cpu_seconds.clone());
+        let job = Span::current();
         let work = move || {
             let pixels = u32::try_from(permits(pixels(&image.bytes).min(max_pixels))).unwrap_or(u32::MAX);
             let _room = runtime.block_on(budget.acquire_many(pixels));
             let begun = thread_seconds();
-            let classified = classify(&model, &image.bytes, max_pixels);
+            let classified = job.in_scope(|| classify(&model, &image.bytes, max_pixels));
             cpu_seconds.inc_by((thread_seconds() - begun).max(0.0));
             classified
         };

@@ -16,6 +16,7 @@ mod publish;
 mod queue;
 mod receive;
 mod room;
+mod spans;
 mod work;
 
 use std::sync::Arc;

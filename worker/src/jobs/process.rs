@@ -4,15 +4,18 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use service::traces::failed;
+use tracing::Instrument as _;
 use wire::{ErrorCode, Job, JobResult, Outcome, Timings};
 
-use super::Line;
 use super::batch::Expected;
 use super::image::ImageError;
 use super::publish::{PublishError, Reply, reply};
 use super::queue::{Message, Receipt};
 use super::receive::Held;
+use super::spans;
 use super::work::{Done, Work, WorkError, result};
+use super::{Line, Workshop};
 use crate::cause::chain;
 use crate::metrics::DONE;
 
@@ -34,6 +37,19 @@ enum Ending {
     Exhausted,
 }
 
+impl Ending {
+    /// The metric's label.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Done => DONE,
+            Self::GivenBack => "given_back",
+            Self::NotAJob => "not_a_job",
+            Self::Failed => "failed",
+            Self::Exhausted => "exhausted",
+        }
+    }
+}
+
 /// The batches that the end of a job may join.
 struct Batches {
     reply: Expected,
@@ -47,18 +63,11 @@ pub(super) async fn process(line: &Line, held: Held) {
     metrics.held.inc();
     let ending = end(line, held).await;
     metrics.held.dec();
-    metrics.ended(match ending {
-        Ending::Done => DONE,
-        Ending::GivenBack => "given_back",
-        Ending::NotAJob => "not_a_job",
-        Ending::Failed => "failed",
-        Ending::Exhausted => "exhausted",
-    });
+    metrics.ended(ending.label());
 }
 
-async fn end(line: &Line, held: Held) -> Ending {
-    let received_at = Timestamp::now();
-    let Held { mut message, place, kept, reply, delete } = held;
+async fn end(line: &Line, mut held: Held) -> Ending {
+    let (received_at, message) = (Timestamp::now(), &mut held.message);
     // With an image in it, it is worth to be dropped soon.
     let job = match Job::from_message(&std::mem::take(&mut message.body)) {
         Ok(job) => job,
@@ -69,17 +78,29 @@ async fn end(line: &Line, held: Held) -> Ending {
             return Ending::NotAJob;
         }
     };
+    let Workshop { queue, identity, .. } = &*line.workshop;
+    let span = spans::process(queue.name(), message, &job, &identity.worker);
+    let ending = end_job(line, &job, held, received_at).instrument(span.clone()).await;
+    span.record("classifierfleet.ending", ending.label());
+    if let Ending::Failed | Ending::Exhausted = ending {
+        failed(&span, ending.label());
+    }
+    ending
+}
+
+async fn end_job(line: &Line, job: &Job, held: Held, received_at: Timestamp) -> Ending {
+    let Held { message, place, kept, reply, delete } = held;
     let last = line.workshop.queue.is_last_receive(&message).await;
     // What ended a worker comes back, together with the others that the worker had; none of them must end the next one for ever.
     let isolation = line.workshop.isolation.as_ref().filter(|_| last && message.receives > 1);
-    let mut work = Work { line, job: &job, received_at, place, last, isolation };
+    let mut work = Work { line, job, received_at, place, last, isolation };
     let outcome = attempt(line, &mut work).await;
     let batches = Batches { reply, delete };
     match outcome {
         Ok(Some(finished)) => {
             line.breaker.worked();
             // Kept hidden until it is deleted.
-            done(line, &job, &message, finished, batches).await;
+            done(line, job, &message, finished, batches).await;
             drop(kept);
             Ending::Done
         }
@@ -90,14 +111,14 @@ async fn end(line: &Line, held: Held) -> Ending {
             Ending::GivenBack
         }
         Err(error) if last => {
-            exhausted(line, &job, &message, &error, batches.reply).await;
+            exhausted(line, job, &message, &error, batches.reply).await;
             drop(kept);
             line.hides.put((message.receipt, Duration::ZERO), None).await;
             Ending::Exhausted
         }
         Err(error) => {
             drop((kept, batches));
-            retry(line, &job, message, &error).await;
+            retry(line, job, message, &error).await;
             Ending::Failed
         }
     }
@@ -132,8 +153,9 @@ fn bucket(error: &WorkError) -> Option<&str> {
 
 async fn done(line: &Line, job: &Job, message: &Message, finished: Done, Batches { reply, delete }: Batches) {
     let Done { outcome, announcement } = finished;
-    line.replies.put(announcement, Some(reply)).await;
-    line.deletes.put(Receipt::clone(&message.receipt), Some(delete)).await;
+    let (send, settle) = (spans::send(&announcement.queue, job.id), spans::settle(line.workshop.queue.name(), job.id));
+    line.replies.put(announcement, Some(reply)).instrument(send).await;
+    line.deletes.put(Receipt::clone(&message.receipt), Some(delete)).instrument(settle).await;
     match outcome {
         Outcome::Classified { label, .. } => tracing::info!(job = %job.id, label, receives = message.receives, "classified"),
         Outcome::Failed { code, message } => tracing::info!(job = %job.id, ?code, reason = message, "answered with an error"),
@@ -151,7 +173,8 @@ async fn exhausted(line: &Line, job: &Job, message: &Message, error: &WorkError,
     let result = result(line, job, outcome, Timings::default());
     let announcement = announcement(line, job, &result).await;
     if let Some(announcement) = announcement {
-        line.replies.put(announcement, Some(expected)).await;
+        let send = spans::send(&announcement.queue, job.id);
+        line.replies.put(announcement, Some(expected)).instrument(send).await;
     }
 }
 

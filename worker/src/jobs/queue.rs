@@ -77,6 +77,11 @@ impl Queue {
         Ok(queue)
     }
 
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// How long a received message is hidden.
     #[must_use]
     pub fn visibility_timeout(&self) -> Duration {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio::sync::SemaphorePermit;
+use tracing::Instrument as _;
 use wire::{Job, JobResult, Outcome, Timings};
 
 use super::Line;
@@ -13,6 +14,7 @@ use super::image::{Encoded, ImageError};
 use super::isolated::{IsolatedError, Isolation};
 use super::publish::{PublishError, Reply};
 use super::room::Place;
+use super::spans::step;
 
 /// A job and how it is to be done.
 #[derive(Debug)]
@@ -54,7 +56,7 @@ impl Work<'_> {
         let mut timings = Timings { queue_ms: milliseconds(seconds_between(job.submitted_at, received_at)), ..Timings::default() };
         let begin = Instant::now();
         let ready = async {
-            let image = line.images.get(job).await;
+            let image = line.images.get(job).instrument(step("fetch")).await;
             let fetched = begin.elapsed().as_secs_f64();
             let image = match image {
                 Ok(image) => Ok((image, workshop.cpu.turn().await)),
@@ -85,7 +87,7 @@ impl Work<'_> {
             }
             Some(isolation) => {
                 tracing::info!(job = %self.job.id, "a job on its last receive is classified in a process of its own");
-                isolation.classify(&image.bytes).await?
+                isolation.classify(&image.bytes).instrument(step("isolated process")).await?
             }
         };
         workshop.metrics.stage("decode", decode_seconds);
@@ -98,7 +100,7 @@ impl Work<'_> {
     async fn store(&self, outcome: Outcome, timings: Timings) -> Result<Done, WorkError> {
         let result = result(self.line, self.job, outcome, timings);
         let begin = Instant::now();
-        let announcement = self.line.workshop.publisher.store(self.job, &result).await?;
+        let announcement = self.line.workshop.publisher.store(self.job, &result).instrument(step("store")).await?;
         self.line.workshop.metrics.stage("store", begin.elapsed().as_secs_f64());
         Ok(Done { outcome: result.outcome, announcement })
     }

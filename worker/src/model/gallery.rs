@@ -175,7 +175,8 @@ mod tests {
             (r#"[{"name": "A", "vectors": []}]"#, "has no vectors"),
             (r#"[{"name": "A", "vectors": [[1, 0]]}, {"name": "A", "vectors": [[0, 1]]}]"#, "is there twice"),
             (r#"[{"name": "A", "vectors": [[1, 0, 0]]}]"#, "has 3 numbers, the network gives 2"),
-            (r#"[{"name": "A", "vectors": [[1, 1e39]]}]"#, "no number"),
+            // Too large for an f32: refused by serde_json with its feature float_roundtrip, by us without it.
+            (r#"[{"name": "A", "vectors": [[1, 1e39]]}]"#, "number"),
             (r#"[{"name": "A", "vectors": [[0, 0]]}]"#, "is zero"),
             (r#"[{"name": "A", "vectors": [[1, 0]], "age": 7}]"#, "unknown field `age`"),
         ];

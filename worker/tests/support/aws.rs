@@ -111,7 +111,7 @@ impl Cloud {
         }
         let reply_to = format!("{}-replies{}", self.name, self.ending);
         let (name, submitted_at) = (name.to_owned(), Timestamp::now());
-        let job = Job { id, name, bucket, key, reply_to, submitted_at, traceparent: None, by_name, image: None };
+        let job = Job { id, name, bucket, key, reply_to, submitted_at, traceparent: None, tracestate: None, by_name, image: None };
         self.send(&job.to_message(SMALLEST_MESSAGE_LIMIT).unwrap()).await;
         job
     }

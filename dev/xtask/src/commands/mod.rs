@@ -7,10 +7,12 @@ mod dist;
 mod down;
 mod fuzz;
 mod kustomize;
+mod lab;
 mod model;
 mod status;
 mod test;
 mod up;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -40,17 +42,21 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Measures the whole system next to what people would use instead.
     Bench(bench::BenchArgs),
-    /// Builds the worker for EC2 instances, or the programs of the images, with their SHA-256.
+    /// Builds a release: programs, images, chart, manifests, bills of materials, checksums; or some of it.
     #[command(long_about = dist::ABOUT)]
     Dist(dist::DistArgs),
     /// Fuzzes what reads bytes that others wrote.
     Fuzz(fuzz::FuzzArgs),
+    /// Runs the operator in virtual time against faults of every class, and checks what it promises.
+    Lab(lab::LabArgs),
     /// Makes the kustomize base from the Helm chart.
     Kustomize,
     /// Makes model folders of your own networks.
     Model(model::ModelArgs),
     /// Runs everything that must pass.
     Test(test::TestArgs),
+    /// Checks launches in every order of faults, exhaustively: minutes.
+    Verify,
     /// Runs pods as processes; `up` starts it.
     #[command(hide = true)]
     Pods(PodsArgs),
@@ -71,9 +77,11 @@ impl Cli {
             Command::Bench(args) => bench::run(&paths, args).await?,
             Command::Dist(args) => dist::run(&paths, args).await?,
             Command::Fuzz(args) => fuzz::run(&paths, args).await?,
+            Command::Lab(args) => lab::run(&paths, args).await?,
             Command::Kustomize => kustomize::run(&paths).await?,
             Command::Model(args) => model::run(&paths, args).await?,
             Command::Test(args) => return test::run(&paths, args).await,
+            Command::Verify => verify::run(&paths).await?,
             Command::Pods(args) => crate::pods::serve(args).await?,
         }
         Ok(ExitCode::SUCCESS)

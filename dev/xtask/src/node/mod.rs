@@ -21,7 +21,7 @@ use crate::paths::Paths;
 use crate::process::Command;
 use crate::progress::Progress;
 use crate::stack::{Kubernetes, Launcher, Part};
-use crate::tools::{self, NodeTools, shell};
+use crate::tools::{self, Packages, shell};
 use crate::wait;
 
 /// Its name in the cluster.
@@ -36,7 +36,7 @@ const INIT: &str = "node";
 /// The namespaces of a node, and the link to them.
 #[derive(Debug)]
 pub(crate) struct Node {
-    tools: NodeTools,
+    tools: Packages,
     network: Network,
     /// The first process in them, as the machine counts.
     init: i32,
@@ -92,10 +92,10 @@ impl Node {
 
     /// Makes an image of `program`, and gives it to containerd under the name `reference`.
     pub(crate) async fn import(&self, launcher: &Launcher, reference: &str, program: &Path) -> Result<()> {
-        let folder = launcher.state("node-image")?;
-        let archive = image::write(reference, program, &folder).await.with_context(|| format!("the image {reference} cannot be made"))?;
+        let archive = launcher.state("node")?.join("image.tar");
+        image::write(reference, program, &archive).await.with_context(|| format!("the image {reference} cannot be made"))?;
         self.ctr(&["images", "import", &archive.display().to_string()]).await?;
-        Ok(fs::remove_dir_all(folder)?)
+        Ok(fs::remove_file(archive)?)
     }
 
     async fn start_containerd(&self, launcher: &Launcher) -> Result<()> {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use crate::tools::NodeTools;
+use crate::tools::Packages;
 
 /// Nodes that one machine can have at a time, of all checkouts together.
 const NODES: u8 = 16;
@@ -22,7 +22,7 @@ pub(crate) struct Network {
 impl Network {
     /// Connects the machine with the namespaces of the process `init`. The first link whose name is free makes the network ours. The
     /// link, and the routes over it, end with the namespaces.
-    pub(super) async fn connect(tools: &NodeTools, init: i32) -> Result<Self> {
+    pub(super) async fn connect(tools: &Packages, init: i32) -> Result<Self> {
         for number in 0..NODES {
             let network = Self { number };
             match ip(tools, None, &format!("link add {} type veth peer name eth0 netns {init}", network.name())).await {
@@ -35,7 +35,7 @@ impl Network {
         bail!("{NODES} nodes run on this machine already: `ip link` shows them as cfnode0 and so on")
     }
 
-    async fn set_up(self, tools: &NodeTools, init: i32) -> Result<()> {
+    async fn set_up(self, tools: &Packages, init: i32) -> Result<()> {
         let (name, host, node) = (self.name(), self.host(), self.node());
         let inside = format!("link set lo up\naddress add {node}/30 dev eth0\nlink set eth0 up\nroute add default via {host}");
         ip(tools, None, &format!("address add {host}/30 dev {name}\nlink set {name} up")).await?;
@@ -74,7 +74,7 @@ impl Network {
 }
 
 /// Does what `lines` say, in words of iproute2; in the network namespace of the process `inside`, or in our own.
-async fn ip(tools: &NodeTools, inside: Option<i32>, lines: &str) -> Result<()> {
+async fn ip(tools: &Packages, inside: Option<i32>, lines: &str) -> Result<()> {
     let program = tools.program("ip")?;
     let mut command = match inside {
         None => Command::new(program),

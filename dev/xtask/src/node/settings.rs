@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::PAUSE;
 use super::network::Network;
-use crate::tools::NodeTools;
+use crate::tools::Packages;
 
 /// Where containerd listens, inside.
 pub(super) const SOCKET: &str = "/run/containerd.sock";
 
 /// For containerd: where it keeps images, in `state`, and where network plugins and their configuration lie.
-pub(super) fn containerd(tools: &NodeTools, state: &Path) -> String {
+pub(super) fn containerd(tools: &Packages, state: &Path) -> String {
     let folder = |name: &str| state.join(name).display().to_string();
     format!(
         r#"version = 2
@@ -32,7 +32,7 @@ state = "/run/containerd"
 "#,
         root = folder("containerd"),
         opt = folder("opt"),
-        plugins = tools.plugins().display().to_string(),
+        plugins = tools.path("usr/lib/cni").display().to_string(),
         networks = folder("networks"),
     )
 }

@@ -54,9 +54,26 @@ pub(super) async fn start(launcher: &Launcher, storage: Storage, persist: bool) 
         Storage::MiniStack => start_ministack(launcher, persist).await?,
         Storage::Roto => start_roto(launcher).await?,
     };
-    upload_model(&endpoint, &launcher.tools.model).await.context("the model could not be uploaded to the local S3")?;
+    upload_model(&endpoint, BUCKET, PREFIX, &launcher.tools.model).await?;
     launcher.progress.say("aws", format!("SQS and S3 ({storage:?}) ready at {endpoint}, the model in s3://{BUCKET}/{PREFIX}"));
     Ok(endpoint)
+}
+
+/// Puts the model where `uri` says, if `models` has a recipe for it, which bears the name that the URI ends with.
+pub(super) async fn provide_model(launcher: &Launcher, endpoint: &str, uri: &str) -> Result<()> {
+    let Some((bucket, prefix)) = uri.strip_prefix("s3://").and_then(|path| path.split_once('/')) else { return Ok(()) };
+    let prefix = prefix.trim_end_matches('/');
+    if (bucket, prefix) == (BUCKET, PREFIX) {
+        return Ok(());
+    }
+    let name = prefix.rsplit('/').next().unwrap_or(prefix);
+    let Some(folder) = launcher.tools.model(&launcher.paths, name, launcher.progress).await? else {
+        launcher.progress.say("aws", format!("{uri} is for you to fill: source the env, then aws s3 cp --recursive FOLDER {uri}"));
+        return Ok(());
+    };
+    upload_model(endpoint, bucket, prefix, &folder).await?;
+    launcher.progress.say("aws", format!("the model of the fleet is in {uri}"));
+    Ok(())
 }
 
 /// Starts MiniStack, with what it held when it ended in order if it was to `persist` it. Returns its endpoint.
@@ -86,16 +103,21 @@ fn persistence(launcher: &Launcher) -> Result<Vec<(&'static str, String)>> {
     Ok(vec![("PERSIST_STATE", on()), ("STATE_DIR", folder("ministack")?), ("S3_PERSIST", on()), ("S3_DATA_DIR", folder("ministack-s3")?)])
 }
 
-async fn upload_model(endpoint: &str, folder: &Path) -> Result<()> {
+async fn upload_model(endpoint: &str, bucket: &str, prefix: &str, folder: &Path) -> Result<()> {
+    let uploaded = upload(endpoint, bucket, prefix, folder).await;
+    uploaded.with_context(|| format!("the model in {} could not be uploaded to the local S3", folder.display()))
+}
+
+async fn upload(endpoint: &str, bucket: &str, prefix: &str, folder: &Path) -> Result<()> {
     let s3 = s3_client(endpoint).await;
     // In us-east-1 a bucket that is one's own can be made twice.
-    s3.create_bucket().bucket(BUCKET).send().await?;
+    s3.create_bucket().bucket(bucket).send().await?;
     for entry in std::fs::read_dir(folder)? {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
         let name = name.to_string_lossy().into_owned();
         if path.is_file() && !name.starts_with('.') {
             let body = ByteStream::from_path(&path).await?;
-            s3.put_object().bucket(BUCKET).key(format!("{PREFIX}/{name}")).body(body).send().await?;
+            s3.put_object().bucket(bucket).key(format!("{prefix}/{name}")).body(body).send().await?;
         }
     }
     Ok(())

@@ -34,6 +34,12 @@ pub(super) async fn define(launcher: &Launcher, kubernetes: &Kubernetes) -> Resu
     Ok(())
 }
 
+/// The URI of the model of the fleet in `file`, a path in the checkout.
+pub(super) async fn model_uri(launcher: &Launcher, kubernetes: &Kubernetes, file: &Path) -> Result<String> {
+    let file = launcher.paths.root.join(file).display().to_string();
+    kubernetes.kubectl(&["create", "--dry-run=client", "-f", &file, "-o", "jsonpath={.spec.model.uri}"]).await
+}
+
 /// Applies the fleet in `file`, a path in the checkout.
 pub(super) async fn apply(launcher: &Launcher, kubernetes: &Kubernetes, file: &Path) -> Result<FleetRef> {
     let file = launcher.paths.root.join(file).display().to_string();

@@ -163,6 +163,7 @@ impl Stack {
             if options.context.is_some() {
                 stop::remember_fleet(&self.launcher.supervisor, &self.launcher.paths.root.join(&options.fleet))?;
             }
+            self.provide_model(&fleet::model_uri(&self.launcher, &self.kubernetes, &options.fleet).await?).await?;
             let fleet = fleet::apply(&self.launcher, &self.kubernetes, &options.fleet).await?;
             if own_pods {
                 self.gateway_url = Some(fleet::gateway_url(&self.launcher, &self.kubernetes, &fleet).await?);
@@ -191,7 +192,7 @@ impl Stack {
             None => self.endpoints()?.clone(),
         };
         let kubeconfig = self.kubeconfig().to_path_buf();
-        Ok(OperatorOptions { name: name.to_owned(), kubeconfig, endpoints, args: self.operator_args.clone() })
+        Ok(OperatorOptions { name: name.to_owned(), kubeconfig, endpoints, args: self.operator_args.clone(), env: Vec::new() })
     }
 
     /// Starts an operator of other settings than the stack's own has.
@@ -208,6 +209,14 @@ impl Stack {
     /// When the CRD is refused.
     pub async fn define_fleets(&self) -> Result<()> {
         fleet::define(&self.launcher, &self.kubernetes).await
+    }
+
+    /// Puts a model where `uri` says, for fleets that name it: one of `models`, whose name the URI ends with. Another one is left to others.
+    ///
+    /// # Errors
+    /// When the model cannot be made or uploaded.
+    pub async fn provide_model(&self, uri: &str) -> Result<()> {
+        aws::provide_model(&self.launcher, &self.endpoints()?.s3, uri).await
     }
 
     /// Starts an EC2 called `name`, beside the stack's own. Returns its endpoint.
@@ -253,13 +262,18 @@ impl Stack {
         end_all(&self.launcher.supervisor).await
     }
 
-    /// Gives the stack's node the program `classifierfleet-NAME` that cargo built as the image `classifierfleet/NAME:TAG`.
+    /// Gives the stack's node the program `classifierfleet-NAME` that cargo built as the image `classifierfleet/NAME:TAG`; or the one that
+    /// `cargo xtask dist` built, from the folder in `CLASSIFIERFLEET_DIST`.
     ///
     /// # Errors
     /// When the stack was started without a node, or no image can be made.
     pub async fn import_image(&self, name: &str, tag: &str) -> Result<()> {
         let node = self.node.as_ref().context("the stack was started without a node")?;
-        let program = self.launcher.paths.program(&format!("classifierfleet-{name}"))?;
+        let shipped = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+        let program = match std::env::var_os("CLASSIFIERFLEET_DIST") {
+            Some(folder) => Path::new(&folder).join(format!("classifierfleet-{name}-{shipped}")),
+            None => self.launcher.paths.program(&format!("classifierfleet-{name}"))?,
+        };
         node.import(&self.launcher, &format!("docker.io/classifierfleet/{name}:{tag}"), &program).await
     }
 

@@ -22,11 +22,13 @@ pub struct OperatorOptions {
     pub endpoints: Endpoints,
     /// Further arguments.
     pub args: Vec<String>,
+    /// Further variables.
+    pub env: Vec<(String, String)>,
 }
 
 /// Starts an operator and waits until it is ready.
 pub(super) async fn start(launcher: &Launcher, options: &OperatorOptions) -> Result<()> {
-    let OperatorOptions { name, kubeconfig, endpoints, args } = options;
+    let OperatorOptions { name, kubeconfig, endpoints, args, env: further } = options;
     let monitor = format!("{name}-monitor");
     let command = || {
         let env = [
@@ -36,7 +38,12 @@ pub(super) async fn start(launcher: &Launcher, options: &OperatorOptions) -> Res
             ("HOSTNAME".to_owned(), name.clone()),
             ("LOG_FORMAT".to_owned(), "text".to_owned()),
         ];
-        let operator = launcher.program(name, "classifierfleet-operator")?.args(args.iter().cloned()).env(endpoints.env()).env(env);
+        let operator = launcher
+            .program(name, "classifierfleet-operator")?
+            .args(args.iter().cloned())
+            .env(endpoints.env())
+            .env(env)
+            .env(further.iter().cloned());
         Ok(operator.url(format!("{}/metrics", launcher.url(&monitor)?)))
     };
     let ready = async || match launcher.url(&monitor) {

@@ -30,6 +30,23 @@ pub(super) async fn program(paths: &Paths, package: &str, version: &str, progres
     Ok(keyed::ensure(&paths.tools, name, inputs, install).await?.join(name))
 }
 
+/// The program of the module in `dev/NAME`.
+///
+/// # Errors
+/// When it cannot be built: where its log is.
+pub(super) async fn own(paths: &Paths, name: &str, progress: Progress) -> Result<PathBuf> {
+    let source = paths.root.join("dev").join(name);
+    let inputs = ["main.go", "go.mod", "go.sum"].iter().try_fold(Inputs::default(), |inputs, file| inputs.path(&source.join(file)))?;
+    let build = async |folder: PathBuf| {
+        let log = paths.build_log(name);
+        progress.say(name, format!("building it from its Go modules (the first time a minute on 2 cores; log {})", log.display()));
+        let mut go = Command::new("go");
+        go.args(["build", "-trimpath", "-ldflags", "-s -w", "-o"]).arg(folder.join(name)).arg(".");
+        progress.during(name, shell::run(go.current_dir(&source).env("CGO_ENABLED", "0"), &log, HINT)).await
+    };
+    Ok(keyed::ensure(&paths.tools, name, inputs, build).await?.join(name))
+}
+
 /// What `go mod download` says of a module.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

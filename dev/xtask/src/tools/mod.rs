@@ -3,12 +3,12 @@
 
 mod browser;
 pub(crate) mod cross;
+mod debian;
 pub(crate) mod fuzzer;
 mod go;
 mod keyed;
 mod kubernetes;
 mod model;
-mod node;
 mod photos;
 mod prometheus;
 mod python;
@@ -17,9 +17,10 @@ pub(crate) mod shell;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use tokio::process::Command;
 
 pub use self::browser::Browser;
-pub(crate) use self::node::NodeTools;
+pub(crate) use self::debian::Packages;
 pub use self::prometheus::Prometheus;
 use crate::paths::Paths;
 use crate::progress::Progress;
@@ -72,12 +73,48 @@ pub async fn helm(paths: &Paths, progress: Progress) -> Result<PathBuf> {
     go::program(paths, "helm.sh/helm/v3/cmd/helm", "v3.22.0", progress).await
 }
 
-/// What a node needs besides Kubernetes.
+/// The OpenTelemetry Collector, built from its Go modules.
+///
+/// # Errors
+/// When it cannot be built: where its log is.
+pub async fn collector(paths: &Paths, progress: Progress) -> Result<PathBuf> {
+    go::own(paths, "collector", progress).await
+}
+
+/// What a node needs besides Kubernetes: a container runtime, network plugins, what sets networks up.
 ///
 /// # Errors
 /// When it cannot be had: what is missing, and where its log is.
-pub(crate) async fn node(paths: &Paths, progress: Progress) -> Result<NodeTools> {
-    node::ensure(paths, progress).await
+pub(crate) async fn node(paths: &Paths, progress: Progress) -> Result<Packages> {
+    let packages = ["containerd", "runc", "containernetworking-plugins", "nftables", "iproute2"];
+    debian::ensure(paths, "node", &packages, progress).await
+}
+
+/// Skopeo, which reads and copies container images without an engine, as a command.
+///
+/// # Errors
+/// When it cannot be had: what is missing, and where its log is.
+pub async fn skopeo(paths: &Paths, progress: Progress) -> Result<Command> {
+    let packages = debian::ensure(paths, "skopeo", &["skopeo"], progress).await?;
+    let mut skopeo = Command::new(packages.program("skopeo")?);
+    skopeo.envs(packages.env()?).kill_on_drop(true);
+    Ok(skopeo)
+}
+
+/// The programs of Kubernetes alone, `kubectl` among them.
+///
+/// # Errors
+/// When they cannot be built: where the log is.
+pub(crate) async fn kubernetes(paths: &Paths, progress: Progress) -> Result<PathBuf> {
+    kubernetes::ensure(paths, progress).await
+}
+
+/// The folder with CycloneDX's schemas (`bom-1.6.schema.json`).
+///
+/// # Errors
+/// When its Go module cannot be downloaded.
+pub async fn cyclonedx_schemas(paths: &Paths) -> Result<PathBuf> {
+    Ok(go::module(&paths.root, "github.com/CycloneDX/cyclonedx-go", "v0.9.3").await?.join("schema"))
 }
 
 /// The folder with the CRDs of the Prometheus operator (`monitoring.coreos.com_<plural>.yaml`).
@@ -125,6 +162,17 @@ impl Tools {
     /// When a model cannot be made: which, and where its log is.
     pub async fn models(&self, paths: &Paths, progress: Progress) -> Result<Vec<PathBuf>> {
         futures::future::try_join_all(model::ALL.map(|name| model::ensure(paths, &self.python, name, progress))).await
+    }
+
+    /// The folder of the model called `name`, made if it is missing; none when `models` has no recipe of that name.
+    ///
+    /// # Errors
+    /// When it cannot be made: where its log is.
+    pub async fn model(&self, paths: &Paths, name: &str, progress: Progress) -> Result<Option<PathBuf>> {
+        match model::ALL.contains(&name) {
+            true => model::ensure(paths, &self.python, name, progress).await.map(Some),
+            false => Ok(None),
+        }
     }
 
     /// A program of the virtual environment.

@@ -34,6 +34,7 @@ const NUMBERS: &[(&str, i64, i64)] = &[
     ("scaling.target.messagesPerWorker", 1, 1_000_000),
     ("storage.inlineBytes", 0, 184_320),
     ("storage.retentionDays", 1, 36_500),
+    ("tracing.samplingRatio", 0, 1),
     ("workers.bootTimeoutSeconds", 5, 3600),
     ("workers.drainTimeoutSeconds", 1, 43_200),
     ("workers.idleShutdownSeconds", 0, 86_400),
@@ -65,6 +66,7 @@ const TEXTS: &[(&str, &str, char, &str, usize, usize)] = &[
     ("region", "us-", 'e', "-1", 0, 32),
     ("storage.inputBucket", "", 'i', "", 0, 63),
     ("storage.outputBucket", "", 'o', "", 0, 63),
+    ("tracing.otlpEndpoint", "http://", 'c', "", 0, 512),
     ("workers.template.binary.sha256", "", '0', "", 0, 64),
     ("workers.template.binary.uri", "s3://programs/", 'w', "", 0, 512),
     ("workers.template.imageId", "ami-", '0', "", 0, 21),
@@ -134,6 +136,7 @@ fn roomy(example: &Value) -> Value {
         "gateway": {
             "tokenSecret": {"name": "t"}, "tlsSecret": {"name": "t"}, "cors": {"allowedOrigins": ["*"]}, "resultCache": {"maxEntries": 1},
         },
+        "tracing": {"otlpEndpoint": "http://c"},
     }});
     merged(example, &change)
 }

@@ -92,7 +92,8 @@ impl Run<'_> {
         // A refused offering is asked again soon: what is under test is that it is, not how long a person would have it rest.
         let namespaces = format!("--namespaces={}", self.name);
         let args = [&namespaces, "--leader-elect=false", "--offering-closed-seconds=5"].map(str::to_owned).to_vec();
-        let operator = OperatorOptions { name: format!("operator-{}", self.name), kubeconfig, endpoints: lane.aws.endpoints(), args };
+        let (name, endpoints) = (format!("operator-{}", self.name), lane.aws.endpoints());
+        let operator = OperatorOptions { name, kubeconfig, endpoints, args, env: Vec::new() };
         self.stack.spawn_operator_with(&operator).await?;
         Ok(Living { run: self, world, lane, operator, recording })
     }

@@ -3,21 +3,16 @@
 use std::fs;
 use std::path::PathBuf;
 
-use aws_sdk_s3::primitives::ByteStream;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use xtask::paths::Paths;
-use xtask::progress::Progress;
 use xtask::stack::{CloudDelays, Extent, Stack};
 
 use crate::cluster::{Cluster, merged};
 use crate::images::Images;
 use crate::support::{aws, instances, until};
-
-const FACES_BUCKET: &str = "faces-models";
-const FACES: &str = "face-recognition";
 
 pub struct Stage {
     pub stack: Stack,
@@ -41,21 +36,8 @@ impl Stage {
         });
         let stack = stack.await.unwrap();
         let (s3, sqs) = aws::clients(&stack).await;
-        let stage = Self { cluster: Cluster::of(&stack).await, stack, s3, sqs, paths: Paths::discover().unwrap() };
-        stage.upload_faces_model().await;
-        stage
-    }
-
-    async fn upload_faces_model(&self) {
-        let models = self.stack.tools().models(&self.paths, Progress::quiet()).await.unwrap();
-        let is_faces = |folder: &&PathBuf| folder.file_name().unwrap().to_str().unwrap().starts_with(FACES);
-        self.s3.create_bucket().bucket(FACES_BUCKET).send().await.unwrap();
-        for file in fs::read_dir(models.iter().find(is_faces).unwrap()).unwrap() {
-            let path = file.unwrap().path();
-            let key = format!("{FACES}/{}", path.file_name().unwrap().to_str().unwrap());
-            let body = ByteStream::from(fs::read(path).unwrap());
-            self.s3.put_object().bucket(FACES_BUCKET).key(key).body(body).send().await.unwrap();
-        }
+        stack.provide_model("s3://faces-models/face-recognition").await.unwrap();
+        Self { cluster: Cluster::of(&stack).await, stack, s3, sqs, paths: Paths::discover().unwrap() }
     }
 
     /// The API server takes each file of `examples` as it stands.

@@ -30,6 +30,7 @@ const RULES: &str = "charts/classifier-fleet/rules/classifier-fleet.yaml";
 const DASHBOARDS: [&str; 2] = ["overview", "fleet"];
 /// Enough for as many workers as the fleet may have.
 const BURST: usize = 400;
+const BURSTS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the dev tools: cargo xtask test makes them"]
@@ -45,7 +46,7 @@ async fn dashboards_show_a_fleet_at_work_and_alerts_tell_what_is_wrong() {
     let (server, begun) = (Server::start(&program, &stack, &paths.root.join(RULES)).await, now());
     let watched = async |job: &str| !server.up(job).await.is_empty();
     until("operator and gateway are watched", async || watched("operator").await && watched("gateway").await).await;
-    tokio::join!(burst(&stack), all_are_found_and_well_named(&server, &program, &stack));
+    tokio::join!(workers_are_seen_at_work(&stack, &server), all_are_found_and_well_named(&server, &program, &stack));
     rests(&stack).await;
     nothing_is_wrong(&server, &paths.root).await;
     costs_are_told(&stack, &server).await;
@@ -71,6 +72,18 @@ async fn prometheus(paths: &Paths) -> Option<Prometheus> {
 #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are below 2⁵³
 fn now() -> f64 {
     Timestamp::now().as_millisecond() as f64 / 1000.0
+}
+
+/// Bursts until Prometheus has seen what a job changes: quick workers finish a whole burst before they are scraped twice.
+async fn workers_are_seen_at_work(stack: &Stack, server: &Server) {
+    for _ in 0..BURSTS {
+        burst(stack).await;
+        let rate = server.value(r#"sum(rate(classifierfleet_worker_jobs_total{ending="done"}[10s]))"#).await;
+        if rate.is_some_and(|rate| rate > 0.0) {
+            return;
+        }
+    }
+    panic!("Prometheus saw no worker do a job in {BURSTS} bursts of {BURST} photos");
 }
 
 /// Uploads, and returns when three quarters of them were answered.

@@ -115,8 +115,12 @@ fn gateway_process(stack: &Stack) -> i32 {
     let cgroup = format!("/{}/", std::fs::read_to_string(stack.dir().join("run/node-cgroup")).unwrap());
     let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     let read = |pid: i32, file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    let mut gateways =
-        pids.filter(|pid| read(*pid, "cmdline").starts_with("/classifierfleet-gateway") && read(*pid, "cgroup").contains(&cgroup));
+    // All images have the same entry point; a container's host is called as its pod.
+    let mut gateways = pids.filter(|pid| {
+        read(*pid, "cmdline").starts_with("/classifierfleet\0")
+            && read(*pid, "environ").split('\0').any(|variable| variable.starts_with("HOSTNAME=") && variable.contains("-gateway-"))
+            && read(*pid, "cgroup").contains(&cgroup)
+    });
     gateways.next().expect("a gateway runs on the node")
 }
 

@@ -80,8 +80,8 @@ async fn failing_operator(stack: &Stack) -> Lane {
     let lane = Lane::start(stack.kubernetes(), stack.endpoints().unwrap(), &folder.join("failing.jsonl")).await.unwrap();
     let kubeconfig = folder.join("failing.kubeconfig");
     lane.write_kubeconfig(&kubeconfig, FAILING).unwrap();
-    let options =
-        OperatorOptions { name: "operator-failing".to_owned(), kubeconfig, endpoints: lane.aws.endpoints(), args: polling(FAILING) };
+    let (name, endpoints) = ("operator-failing".to_owned(), lane.aws.endpoints());
+    let options = OperatorOptions { name, kubeconfig, endpoints, args: polling(FAILING), env: Vec::new() };
     stack.spawn_operator_with(&options).await.unwrap();
     lane
 }

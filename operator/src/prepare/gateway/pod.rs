@@ -1,6 +1,6 @@
 //! The gateway's pods: the operator's own template, with the user's laid over it. Pure.
 
-use crds::ClassifierFleet;
+use crds::{ClassifierFleet, Tracing};
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 
@@ -134,6 +134,7 @@ fn options(fleet: &ClassifierFleet) -> Vec<(&'static str, String)> {
         options.push(("CLASSIFIERFLEET_CACHE_ENTRIES", cache.max_entries.to_string()));
         options.push(("CLASSIFIERFLEET_CACHE_TTL_SECONDS", cache.ttl_seconds.to_string()));
     }
+    options.extend(fleet.spec.tracing.iter().flat_map(Tracing::environment));
     options
 }
 

@@ -7,6 +7,7 @@ mod gateway;
 mod infer;
 mod path;
 mod peer;
+mod policies;
 mod received;
 mod report;
 mod scale;
@@ -44,6 +45,9 @@ enum Benchmark {
     /// An image in, its label out: to the launch call, cold and warm, next to a plain Python worker.
     #[command(long_about = path::ABOUT)]
     Path(path::PathArgs),
+    /// Our fleets and other people's policies under six loads, in virtual time: times, starts, costs, and the best possible.
+    #[command(long_about = policies::ABOUT)]
+    Policies(policies::PoliciesArgs),
     /// One operator with 1,000 fleets and 10,000 instances: CPU, memory, calls, reaction.
     #[command(long_about = scale::ABOUT)]
     Scale(scale::ScaleArgs),
@@ -57,6 +61,7 @@ pub(super) async fn run(paths: &Paths, args: BenchArgs) -> Result<()> {
         Benchmark::Gateway(args) => gateway::run(paths, args).await,
         Benchmark::Infer(args) => infer::run(paths, args).await,
         Benchmark::Path(args) => path::run(paths, args).await,
+        Benchmark::Policies(args) => policies::run(paths, args).await,
         Benchmark::Scale(args) => scale::run(paths, args).await,
         Benchmark::Worker(args) => worker::run(paths, args).await,
     }

@@ -1,29 +1,34 @@
-//! `cargo xtask dist`: the programs as they are shipped, for machines of another kind than this one.
+//! `cargo xtask dist`: the programs as they are shipped, for machines of another kind than this one, and what a release holds besides.
 
+mod build;
 mod elf;
-mod krew;
 mod target;
+mod verify;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use sha2::{Digest as _, Sha256};
-use tokio::process::Command;
 
+use self::build::Builder;
 use self::elf::Elf;
 use self::target::Target;
 use crate::paths::Paths;
 use crate::progress::{Progress, line};
+use crate::release::{self, PLUGIN, Release, Source};
 use crate::tools::cross;
 
-pub(super) const ABOUT: &str = "Builds the worker for EC2 instances, or the programs of the images, with their SHA-256.
+pub(super) const ABOUT: &str =
+    "Builds a release: the programs, images of operator and gateway, kubectl-fleet packed as krew installs it, a \
+bill of materials (CycloneDX) of each program, the chart, the manifests, release notes, SHA256SUMS.
+
+--program builds some of the programs alone, with what is made of them, for --target.
 
 The musl targets make a program that needs nothing of the machine but its kernel: it runs on any Linux of its architecture, and is \
 the one to ship. The gnu targets need glibc 2.34 or newer (Amazon Linux 2023, Ubuntu 22.04, Debian 12), and can load ONNX Runtime, \
 which a static program cannot. Rust's standard library for each target must be there: `rustup target add TARGET`. The C compiler and \
-linker (zig) are installed into a virtual environment. deploy/images/Dockerfile makes images of operator and gateway. With \
---krew-url, kubectl-fleet is packed as krew installs it, and named in a manifest of krew's, fleet.yaml.";
+linker (zig) are installed into a virtual environment; the gateway also needs `make`. The images are OCI archives, made without an engine; \
+deploy/images/Dockerfile makes the same with one. The same commit makes the same bytes: --verify builds it twice and compares.";
 
 /// What can be shipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -35,13 +40,24 @@ enum Program {
 }
 
 impl Program {
+    const ALL: [Self; 4] = [Self::Worker, Self::Operator, Self::Gateway, Self::KubectlFleet];
+
     /// As cargo calls it.
     fn name(self) -> &'static str {
         match self {
             Self::Worker => "classifierfleet-worker",
             Self::Operator => "classifierfleet-operator",
             Self::Gateway => "classifierfleet-gateway",
-            Self::KubectlFleet => "kubectl-fleet",
+            Self::KubectlFleet => PLUGIN,
+        }
+    }
+
+    /// The name of its image, if it runs in one.
+    fn image(self) -> Option<&'static str> {
+        match self {
+            Self::Operator => Some("operator"),
+            Self::Gateway => Some("gateway"),
+            Self::Worker | Self::KubectlFleet => None,
         }
     }
 }
@@ -49,106 +65,127 @@ impl Program {
 /// What to build, and where to put it.
 #[derive(Debug, Args)]
 pub(super) struct DistArgs {
-    /// What to build.
-    #[arg(long = "program", value_enum, default_values_t = [Program::Worker])]
+    /// What to build; default: the whole release.
+    #[arg(long = "program", value_enum)]
     programs: Vec<Program>,
-    /// What machines to build for.
-    #[arg(long = "target", value_enum, default_values_t = [Target::X86_64Musl])]
+    /// What machines to build for; default: x86_64-unknown-linux-musl, and for the whole release aarch64-unknown-linux-musl, too.
+    #[arg(long = "target", value_enum)]
     targets: Vec<Target>,
-    /// Where to put the programs; default: `dist` in cargo's target folder.
+    /// Where to put the files; default: `dist` in cargo's target folder.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Where the archives of kubectl-fleet will be downloaded from, such as `https://example.com/releases/v1.2.3`.
+    /// Where the archives of kubectl-fleet will be downloaded from, such as `https://example.com/releases/v1.2.3`: writes krew's manifest.
     #[arg(long)]
     krew_url: Option<String>,
+    /// Build the checked out commit twice, in different folders, and compare; default: kubectl-fleet. Nothing is shipped.
+    #[arg(long, conflicts_with_all = ["out", "krew_url"])]
+    verify: bool,
 }
 
 /// A program that was made.
 struct Made {
     program: Program,
+    target: Target,
     path: PathBuf,
-    bytes: usize,
     sha256: String,
 }
 
 pub(super) async fn run(paths: &Paths, args: DistArgs) -> Result<()> {
-    let cargo_target = paths.bin.parent().context("the running program lies in no target folder of cargo")?;
-    let out = args.out.unwrap_or_else(|| cargo_target.join("dist"));
-    for target in &args.targets {
-        has_std(*target).await?;
-    }
+    let target_dir = paths.bin.parent().context("the running program lies in no target folder of cargo")?;
+    let source = Source::of(&paths.root).await?;
     let zig = cross::ensure(paths, Progress::printed()).await?;
-    std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
-    let (mut made, mut archives) = (Vec::new(), Vec::new());
-    for (program, target) in args.programs.iter().flat_map(|program| args.targets.iter().map(move |target| (*program, *target))) {
-        let built = build(paths, cargo_target, &zig, program, target).await?;
-        made.push(publish(&built, &out, program, target)?);
-        if program == Program::KubectlFleet && args.krew_url.is_some() {
-            archives.push(krew::pack(&built, &paths.root.join("LICENSE"), &out, target.suffix()).await?);
+    let whole = args.programs.is_empty();
+    if args.verify {
+        let programs = if whole { vec![Program::KubectlFleet] } else { args.programs };
+        return verify::run(&paths.root, &target_dir.join("verify"), &zig, &source, &each(&programs, &targets(args.targets, false))).await;
+    }
+    let programs = if whole { Program::ALL.to_vec() } else { args.programs };
+    let out = args.out.unwrap_or_else(|| target_dir.join("dist"));
+    let mut release = Release::new(paths, &source, &out)?;
+    let builder = Builder { root: &paths.root, target_dir, zig: &zig, source: &source };
+    let mut made = Vec::new();
+    for target in targets(args.targets, whole) {
+        for program in &programs {
+            let built = builder.build(program.name(), target).await?;
+            made.push(publish(&built, &mut release, *program, target)?);
         }
     }
-    line(summary(&made));
-    let Some(url) = args.krew_url else { return Ok(()) };
-    let manifest = krew::publish(&paths.root, &out, &url, &archives)?;
-    line(format!("\n{0}\n  put the archives beside it at {url}, then: kubectl krew install --manifest={0}", manifest.display()));
+    derive(&mut release, &made, args.krew_url.as_deref()).await?;
+    if whole {
+        release.chart(Progress::printed()).await?;
+        release.manifests(Progress::printed()).await?;
+        release.notes()?;
+    }
+    let files = release.sums()?;
+    line(summary(&files, &made, &source)?);
     Ok(())
 }
 
-/// Cargo would say "can't find crate for `core`" hundreds of times.
-async fn has_std(target: Target) -> Result<()> {
-    let rustc = Command::new("rustc").args(["--print", "target-libdir", "--target", target.triple()]).output().await;
-    let folder = String::from_utf8(rustc.context("rustc cannot be run")?.stdout)?;
-    let installed = Path::new(folder.trim()).is_dir();
-    ensure!(installed, "Rust's standard library for {0} is not installed: rustup target add {0}", target.triple());
-    Ok(())
+fn targets(chosen: Vec<Target>, whole: bool) -> Vec<Target> {
+    match (chosen.is_empty(), whole) {
+        (false, _) => chosen,
+        (true, true) => vec![Target::X86_64Musl, Target::Aarch64Musl],
+        (true, false) => vec![Target::X86_64Musl],
+    }
 }
 
-/// Builds the program; answers with where it lies.
-async fn build(paths: &Paths, cargo_target: &Path, zig: &Path, program: Program, target: Target) -> Result<PathBuf> {
-    let program = program.name();
-    let mut path = vec![zig.to_owned()];
-    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    let mut cargo = Command::new(zig.join("cargo-zigbuild"));
-    cargo.current_dir(&paths.root).env("PATH", std::env::join_paths(path)?).kill_on_drop(true);
-    cargo.args(["zigbuild", "--release", "--locked", "--bin", program, "--target", &target.for_zig(), "--target-dir"]).arg(cargo_target);
-    line(format!("== {program} for {} (the first time 10 to 20 minutes on 2 cores)", target.triple()));
-    let status = cargo.status().await.context("cargo-zigbuild cannot be run")?;
-    ensure!(status.success(), "{program} does not build for {}", target.triple());
-    Ok(cargo_target.join(target.triple()).join("release").join(program))
+fn each(programs: &[Program], targets: &[Target]) -> Vec<(&'static str, Target)> {
+    programs.iter().flat_map(|program| targets.iter().map(|target| (program.name(), *target))).collect()
 }
 
-/// Checks what was built, and copies it with its hash beside it, as `sha256sum --check` reads it.
-fn publish(built: &Path, out: &Path, program: Program, target: Target) -> Result<Made> {
+/// Checks what was built, and copies it to where the release lies.
+fn publish(built: &Path, release: &mut Release<'_>, program: Program, target: Target) -> Result<Made> {
     let file = std::fs::read(built).with_context(|| format!("{} is missing", built.display()))?;
     let elf = Elf::read(&file).with_context(|| format!("{} is no program", built.display()))?;
     target.check(&elf).with_context(|| format!("{} is not what was asked for", built.display()))?;
-    let name = format!("{}-{}", program.name(), target.suffix());
-    let sha256 = hex::encode(Sha256::digest(&file));
-    let path = out.join(&name);
+    let path = release.place(&format!("{}-{}", program.name(), target.suffix()));
     std::fs::copy(built, &path).with_context(|| format!("cannot write {}", path.display()))?;
-    std::fs::write(out.join(format!("{name}.sha256")), format!("{sha256}  {name}\n"))?;
-    Ok(Made { program, path, bytes: file.len(), sha256 })
+    Ok(Made { program, target, sha256: release::sha256(&path)?, path })
 }
 
-fn summary(made: &[Made]) -> String {
-    let each = |Made { program, path, bytes, sha256 }: &Made| {
+/// What is made of programs: bills of materials, images, krew's archives and manifest.
+async fn derive(release: &mut Release<'_>, made: &[Made], krew_url: Option<&str>) -> Result<()> {
+    let mut archives = Vec::new();
+    for Made { program, target, path, .. } in made {
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        release.bill(&file, program.name(), target.triple()).await?;
+        if *program == Program::KubectlFleet && target.is_static() {
+            archives.push(release.plugin(path, target.suffix())?);
+        }
+    }
+    for program in Program::ALL {
+        let static_ones = made.iter().filter(|made| made.program == program && made.target.is_static());
+        let programs: Vec<(&str, &Path)> = static_ones.map(|made| (made.target.architecture(), made.path.as_path())).collect();
+        if let (Some(name), false) = (program.image(), programs.is_empty()) {
+            release.image(name, &programs)?;
+        }
+    }
+    let Some(url) = krew_url else { return Ok(()) };
+    release.krew(url, &archives).map(drop)
+}
+
+fn summary(files: &[PathBuf], made: &[Made], source: &Source) -> Result<String> {
+    let mut told = format!("\nOf commit {}:\n", source.revision);
+    for file in files {
+        let size = std::fs::metadata(file)?.len() as f64 / f64::from(1 << 20);
+        told += &format!("{size:>8.2} MiB  {}\n", file.display());
+    }
+    for Made { path, sha256, .. } in made.iter().filter(|made| made.program == Program::Worker) {
         let name = path.file_name().unwrap_or_default().display();
-        let size = *bytes as f64 / f64::from(1 << 20);
-        let use_it = match program {
-            Program::Worker => format!("binary: {{uri: s3://BUCKET/{name}, sha256: {sha256}}}"),
-            Program::Operator | Program::Gateway | Program::KubectlFleet => format!("sha256 {sha256}"),
-        };
-        format!("\n{} ({size:.1} MiB)\n  {use_it}", path.display())
-    };
-    let all: String = made.iter().map(each).collect();
-    let workers = "A worker: copy to S3 what your fleet uses, and put its line into spec.workers.template: docs/aws.md tells how.";
-    format!(
-        "{all}\n\n{workers}\nOperator and gateway: deploy/images/Dockerfile tells how they become images; kubectl-fleet goes anywhere on the PATH, as kubectl-fleet."
-    )
+        told += &format!(
+            "\nA worker: copy it to S3, and put into spec.workers.template:\n  binary: {{uri: s3://BUCKET/{name}, sha256: {sha256}}}\n"
+        );
+    }
+    if source.revision.ends_with("-dirty") {
+        told += "\nFiles differ from the commit: nobody can make this release again. Commit first.\n";
+    }
+    Ok(told + "\ndocs/releasing.md tells how it is checked and published.")
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     /// This test is a program for this machine, with glibc.
@@ -156,18 +193,23 @@ mod tests {
     #[cfg(all(target_env = "gnu", target_arch = "x86_64"))]
     fn what_is_published_is_checked_and_comes_with_its_hash() {
         let built = std::env::current_exe().unwrap();
-        let out = tempfile::tempdir().unwrap();
-        let made = publish(&built, out.path(), Program::Worker, Target::X86_64Gnu).unwrap();
+        let (out, paths) = (tempfile::tempdir().unwrap(), Paths::discover().unwrap());
+        let source = Source { revision: "abc".to_owned(), time: Timestamp::UNIX_EPOCH };
+        let mut release = Release::new(&paths, &source, out.path()).unwrap();
+        let wrong = publish(&built, &mut release, Program::Worker, Target::Aarch64Musl).err().unwrap();
+        assert!(format!("{wrong:#}").contains("it is for x86_64"), "{wrong:#}");
+        let shared = publish(&built, &mut release, Program::Worker, Target::X86_64Musl).err().unwrap();
+        assert!(format!("{shared:#}").contains("needs the loader"), "{shared:#}");
+        let made = publish(&built, &mut release, Program::Worker, Target::X86_64Gnu).unwrap();
         assert_eq!(made.path, out.path().join("classifierfleet-worker-x86_64-gnu"));
-        let sums = std::fs::read_to_string(out.path().join("classifierfleet-worker-x86_64-gnu.sha256")).unwrap();
+        let files = release.sums().unwrap();
+        let sums = std::fs::read_to_string(out.path().join("SHA256SUMS")).unwrap();
         assert_eq!(sums, format!("{}  classifierfleet-worker-x86_64-gnu\n", made.sha256));
         let mut check = std::process::Command::new("sha256sum");
-        check.args(["--check", "classifierfleet-worker-x86_64-gnu.sha256"]).current_dir(out.path());
+        check.args(["--check", "SHA256SUMS"]).current_dir(out.path());
         assert!(check.output().unwrap().status.success());
-        assert!(summary(&[made]).contains("binary: {uri: s3://BUCKET/classifierfleet-worker-x86_64-gnu, sha256: "));
-        let wrong = publish(&built, out.path(), Program::Worker, Target::Aarch64Musl).err().unwrap();
-        assert!(format!("{wrong:#}").contains("it is for x86_64"), "{wrong:#}");
-        let shared = publish(&built, out.path(), Program::Worker, Target::X86_64Musl).err().unwrap();
-        assert!(format!("{shared:#}").contains("needs the loader"), "{shared:#}");
+        assert!(
+            summary(&files, &[made], &source).unwrap().contains("binary: {uri: s3://BUCKET/classifierfleet-worker-x86_64-gnu, sha256: ")
+        );
     }
 }

@@ -51,7 +51,15 @@ impl Target {
         }
     }
 
-    fn is_static(self) -> bool {
+    /// What Go, and so images, call its processor.
+    pub(super) fn architecture(self) -> &'static str {
+        match self.machine() {
+            Machine::Aarch64 => "arm64",
+            _ => "amd64",
+        }
+    }
+
+    pub(super) fn is_static(self) -> bool {
         matches!(self, Self::X86_64Musl | Self::Aarch64Musl)
     }
 

@@ -106,6 +106,7 @@ fn job(photo: &Photo, inline: bool) -> Job {
         reply_to: REPLY_QUEUE.to_owned(),
         submitted_at: Timestamp::now(),
         traceparent: None,
+        tracestate: None,
         by_name: false,
         image: inline.then(|| photo.bytes.clone().into()),
     }
