@@ -6,7 +6,9 @@ mod leftovers;
 mod models;
 mod services;
 mod step;
+mod suite;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -50,21 +52,23 @@ pub(super) async fn run(paths: &Paths, args: TestArgs) -> Result<ExitCode> {
 
 async fn all(paths: &Paths, args: TestArgs, services: &Supervisor) -> Result<ExitCode> {
     let mut steps = Steps::new(paths);
+    let output = &paths.dev.join("test").join(format!("output-{}", std::process::id()));
     steps.cargo("format", &["fmt", "--all", "--check"]).await?;
     steps.cargo("clippy", &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]).await?;
     if has_cargo_deny().await {
         steps.cargo("licences, bans, sources", &["deny", "check", "licenses", "bans", "sources"]).await?;
     }
     if args.quick {
-        steps.cargo("tests", &["test", "--workspace", "--no-fail-fast"]).await?;
+        let suites = steps.compile().await?;
+        steps.suites(output, suites, &[]).await?;
     } else {
-        everything(paths, services, &mut steps).await?;
+        everything(paths, services, output, &mut steps).await?;
     }
     Ok(finish(&steps))
 }
 
 /// The tests that need the real things, with the real things.
-async fn everything(paths: &Paths, services: &Supervisor, steps: &mut Steps<'_>) -> Result<()> {
+async fn everything(paths: &Paths, services: &Supervisor, output: &Path, steps: &mut Steps<'_>) -> Result<()> {
     let built = steps.cargo("build", &["build", "--workspace", "--bins"]).await?;
     let progress = Progress::printed();
     let tools = steps.check("tools", Tools::ensure(paths, progress)).await;
@@ -74,9 +78,10 @@ async fn everything(paths: &Paths, services: &Supervisor, steps: &mut Steps<'_>)
     if let (Some(models), Some(env)) = (models, env) {
         steps.env(models);
         steps.env(env);
-        let mut args = vec!["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"];
+        let mut args = vec!["--include-ignored"];
         args.extend(without_node(paths, steps).await);
-        steps.cargo("tests", &args).await?;
+        let suites = steps.compile().await?;
+        steps.suites(output, suites, &args).await?;
         steps.program("models: their scripts", "models: their scripts", models::scripts(paths, &tools)).await?;
         fidelity::check(paths, &tools, steps).await?;
     }

@@ -1,17 +1,22 @@
 //! One thing after another, each with a header, its output as it comes, its time and its outcome.
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::future::Future;
 use std::io::IsTerminal as _;
+use std::num::NonZero;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use futures::{StreamExt as _, stream};
 use nix::sys::signal::Signal;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::counts::Counts;
+use super::suite::Suite;
 use crate::paths::Paths;
 use crate::process::signal_group;
 use crate::progress::{coloured, line};
@@ -27,6 +32,10 @@ pub(super) struct Steps<'a> {
 struct Group(Option<i32>);
 
 impl Group {
+    fn of(leader: &Child) -> Self {
+        Self(leader.id().and_then(|pid| i32::try_from(pid).ok()))
+    }
+
     fn has_ended(mut self) {
         self.0 = None;
     }
@@ -38,6 +47,32 @@ impl Drop for Group {
             signal_group(group, Signal::SIGTERM);
         }
     }
+}
+
+/// Runs a program, handing over what it prints; says whether it succeeded.
+async fn each_line(name: &str, mut command: Command, mut each: impl FnMut(String)) -> Result<bool> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+    let mut child = command.spawn().with_context(|| format!("{name} cannot be run"))?;
+    let group = Group::of(&child);
+    let mut lines = BufReader::new(child.stdout.take().with_context(|| format!("{name} has no output"))?).lines();
+    while let Some(text) = lines.next_line().await? {
+        each(text);
+    }
+    let success = child.wait().await?.success();
+    group.has_ended();
+    Ok(success)
+}
+
+/// Runs tests, all that they print going into a file; says whether they succeeded.
+async fn to_file(suite: &Suite, args: &[&str], env: &[(String, String)], log: &Path) -> Result<bool> {
+    let file = File::create(log).with_context(|| format!("{} cannot be made", log.display()))?;
+    let mut command = suite.command();
+    command.args(args).envs(env.iter().cloned()).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
+    let mut child = command.spawn().with_context(|| format!("{} cannot be run", suite.name))?;
+    let group = Group::of(&child);
+    let success = child.wait().await?.success();
+    group.has_ended();
+    Ok(success)
 }
 
 struct Done {
@@ -70,19 +105,59 @@ impl<'a> Steps<'a> {
     pub(super) async fn program(&mut self, header: &str, name: &str, mut command: Command) -> Result<bool> {
         line(format!("\n== {header}"));
         let begun = Instant::now();
-        command.current_dir(&self.paths.root).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.process_group(0).spawn().with_context(|| format!("{name} cannot be run"))?;
-        let group = Group(child.id().and_then(|pid| i32::try_from(pid).ok()));
-        let mut lines = BufReader::new(child.stdout.take().with_context(|| format!("{name} has no output"))?).lines();
+        command.current_dir(&self.paths.root);
         let mut counts = Counts::default();
-        while let Some(text) = lines.next_line().await? {
+        let success = each_line(name, command, |text| {
             counts.read(&text);
             line(text);
-        }
-        let success = child.wait().await?.success();
-        group.has_ended();
+        });
+        let success = success.await?;
         self.end(name, begun, counts, success);
         Ok(success)
+    }
+
+    /// Compiles all tests, and returns the programs that they are; none when one does not compile.
+    pub(super) async fn compile(&mut self) -> Result<Vec<Suite>> {
+        let args = ["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"];
+        line(format!("\n== tests, compiled: cargo {}", args.join(" ")));
+        let begun = Instant::now();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(args).current_dir(&self.paths.root);
+        let mut suites = Vec::new();
+        let success = each_line("cargo", cargo, |message| suites.extend(Suite::read(&message))).await?;
+        self.end("tests, compiled", begun, Counts::default(), success);
+        if !success {
+            suites.clear();
+        }
+        Ok(suites)
+    }
+
+    /// Runs programs of tests, as many at once as there are processors: most of their time they wait. Each one's output is shown when
+    /// it has ended, and lies in `folder` from the beginning.
+    pub(super) async fn suites(&mut self, folder: &Path, suites: Vec<Suite>, args: &[&str]) -> Result<()> {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
+        line(format!("\n== tests: {} programs, {at_once} at once; their output: {}", suites.len(), folder.display()));
+        let env = self.env.clone();
+        let run = |suite: Suite| {
+            let log = folder.join(format!("{}.log", suite.name.replace('/', "-")));
+            let env = &env;
+            async move {
+                line(format!("-- {} begins", suite.name));
+                let begun = Instant::now();
+                let success = to_file(&suite, args, env, &log).await?;
+                anyhow::Ok((suite.name, begun, std::fs::read_to_string(&log)?, success))
+            }
+        };
+        let mut ended = stream::iter(suites).map(run).buffer_unordered(at_once);
+        while let Some(outcome) = ended.next().await {
+            let (name, begun, output, success) = outcome?;
+            let mut counts = Counts::default();
+            output.lines().for_each(|line| counts.read(line));
+            line(format!("\n== {name}: {:.1} s\n{}", begun.elapsed().as_secs_f64(), output.trim()));
+            self.end(&name, begun, counts, success);
+        }
+        Ok(())
     }
 
     /// Runs something of our own; says what came of it.
