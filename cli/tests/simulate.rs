@@ -61,6 +61,27 @@ fn a_sweep_finds_the_cheapest_that_meets_what_must_be_met() {
 }
 
 #[test]
+fn ec2_has_room_for_as_many_as_is_said() {
+    let run = &json(&["--burst", "100", "--capacity", "t3.small=2"])["runs"][0];
+    assert_eq!((run["most"].as_u64(), run["unanswered"].as_u64()), (Some(2), Some(0)), "{run}");
+}
+
+#[test]
+fn spot_instances_that_are_taken_back_lose_no_image() {
+    let spot = EXAMPLE.replacen("instanceTypes:", "capacity: {spot: true}\n      instanceTypes:", 1);
+    assert_ne!(spot, EXAMPLE);
+    let run = |more: &[&str]| {
+        let load = ["simulate", "-f", "-", "--poisson", "1/s", "--for", "20m", "-o", "json"];
+        let (code, out, err) = said(&run(&[load.as_slice(), &CONSTANT, more].concat(), &spot));
+        assert_eq!(code, 0, "{err}");
+        serde_json::from_str::<Value>(&out).unwrap()["runs"][0].take()
+    };
+    let (kept, taken) = (run(&[]), run(&["--spot-life-seconds", "exponential:200"]));
+    assert_eq!((taken["unanswered"].as_u64(), taken["killedBusy"].as_u64()), (Some(0), Some(0)), "{taken}");
+    assert!(taken["starts"].as_u64() > kept["starts"].as_u64(), "those taken back are replaced: {taken} {kept}");
+}
+
+#[test]
 fn what_cannot_be_played_is_refused_with_what_to_do() {
     for (more, expected) in [
         (["--trace", "/nowhere.csv", "--seed", "1"], "the trace /nowhere.csv cannot be read"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cloudsim::state::Settings as CloudSettings;
+use cloudsim::state::{Capacity, Settings as CloudSettings};
 use jiff::SignedDuration;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -64,6 +64,10 @@ impl Default for WorkerSettings {
 pub struct Settings {
     /// EC2.
     pub cloud: CloudSettings,
+    /// How many instances EC2 has room for.
+    pub capacity: Capacity,
+    /// From a spot instance's launch to the notice, two minutes ahead, that EC2 takes it back; none: never.
+    pub spot_life: Option<Distribution>,
     /// The request queue.
     pub requests: queue::Settings,
     /// Workers.
@@ -82,7 +86,15 @@ impl Default for Settings {
             terminated_visible: SignedDuration::from_mins(2),
             ..CloudSettings::default()
         };
-        Self { cloud, requests: queue::Settings::default(), worker: WorkerSettings::default(), store: Duration::from_millis(30), seed: 1 }
+        Self {
+            cloud,
+            capacity: Capacity::default(),
+            spot_life: None,
+            requests: queue::Settings::default(),
+            worker: WorkerSettings::default(),
+            store: Duration::from_millis(30),
+            seed: 1,
+        }
     }
 }
 
@@ -112,6 +124,7 @@ pub struct World {
 pub(crate) enum Draw {
     Service(u64),
     Boot(u64),
+    SpotLife(u64),
 }
 
 impl World {
@@ -121,6 +134,7 @@ impl World {
         settings.cloud.seed = settings.seed;
         let clock = Clock::default();
         let (ec2, effects) = Ec2::new(settings.cloud.clone(), clock);
+        ec2.with(|endpoint| endpoint.cloud.set_capacity(settings.capacity.clone()));
         let world = Arc::new(Self {
             clock,
             ec2,
@@ -161,6 +175,7 @@ impl World {
         let (kind, number) = match draw {
             Draw::Service(number) => (1, number),
             Draw::Boot(number) => (2, number),
+            Draw::SpotLife(number) => (3, number),
         };
         StdRng::seed_from_u64(self.settings.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (number << 2) ^ kind)
     }

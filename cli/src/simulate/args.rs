@@ -1,10 +1,12 @@
 //! The command line of `simulate`, and what its words mean.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::PossibleValue;
 use clap::{ArgGroup, Args, ValueEnum};
+use cloudsim::state::Capacity;
 use jiff::SignedDuration;
 use sim::arrivals::Arrivals;
 use sim::distribution::Distribution;
@@ -102,6 +104,15 @@ pub struct Assumed {
     /// How far SQS's counters trail what happens
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
     pub counter_lag: Duration,
+    /// How far EC2's lists trail what happens
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
+    pub describe_lag: Duration,
+    /// How many instances EC2 has room for, by offering, such as spot:t3.small=3,t3.small=10; others without end
+    #[arg(long, value_name = "OFFERING=N", value_parser = capacity)]
+    pub capacity: Option<Capacity>,
+    /// From a spot instance's launch to EC2's notice that it takes it back, such as exponential:1800 [default: never]
+    #[arg(long, value_name = "SECONDS")]
+    pub spot_life_seconds: Option<Distribution>,
     /// What an instance costs; without it, costs are instance-seconds
     #[arg(long, value_name = "USD", value_parser = usd)]
     pub usd_per_hour: Option<f64>,
@@ -242,6 +253,13 @@ fn steps(text: &str) -> Result<Steps, String> {
     rates.map(Steps).map_err(|_| "give rates, such as 0,2,8,1/s".to_owned())
 }
 
+fn capacity(text: &str) -> Result<Capacity, String> {
+    let room = |part: &str| part.rsplit_once('=').and_then(|(offering, number)| Some((offering.trim().to_owned(), number.trim().parse().ok()?)));
+    let limits: Option<BTreeMap<String, u32>> = text.split(',').map(room).collect();
+    let limits = limits.ok_or_else(|| "give offerings and how many of each, such as spot:t3.small=3,t3.small=10".to_owned())?;
+    Capacity::try_from(limits).map_err(|error| error.to_string())
+}
+
 fn sweep(text: &str) -> Result<Sweep, String> {
     let parsed = text.split_once('=').and_then(|(field, range)| {
         let (from, to) = range.split_once("..")?;
@@ -279,6 +297,8 @@ mod tests {
         assert_eq!(rates("6..30/min"), Ok((0.1, 0.5)));
         assert_eq!(steps("0,2,8/s"), Ok(Steps(vec![0.0, 2.0, 8.0])));
         assert_eq!(sweep("workers.max=5..40"), Ok(Sweep { field: "workers.max".to_owned(), from: 5, to: 40 }));
+        let room = capacity("spot:t3.small=3,t3.small@subnet-1=10").unwrap();
+        assert_eq!(room.limits().get("spot:t3.small"), Some(&3));
         assert_eq!(slo("p99=2m"), Ok(Slo { which: Which::P99, seconds: 120.0 }));
     }
 
@@ -288,6 +308,8 @@ mod tests {
             assert!(refused);
         }
         assert!(sweep("workers.max=40..5").unwrap_err().contains("workers.max=5..40"));
+        assert!(capacity("t3.small").unwrap_err().contains("spot:t3.small=3"));
+        assert!(capacity("small=3").unwrap_err().contains("names no offering"));
         assert!(slo("p98=1s").unwrap_err().contains("p99=120s"));
     }
 }

@@ -98,6 +98,9 @@ fn scenario(args: &SimulateArgs) -> Result<Scenario> {
     settings.worker.boot_warm = args.assumed.boot_warm_seconds;
     settings.worker.service = args.assumed.service_seconds;
     settings.worker.parallelism = usize::from(args.assumed.parallelism);
+    settings.cloud.describe_lag = args.assumed.describe_lag.try_into().context("--describe-lag is too long")?;
+    settings.capacity = args.assumed.capacity.clone().unwrap_or_default();
+    settings.spot_life = args.assumed.spot_life_seconds;
     settings.requests.counter_lag = args.assumed.counter_lag.try_into().context("--counter-lag is too long")?;
     Ok(scenario)
 }
