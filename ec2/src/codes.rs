@@ -139,6 +139,7 @@ const INSTANCE: &[&str] = &[
 ];
 
 const EXPECTED: &[&str] = &[
+    "DryRunOperation",
     "IdempotentInstanceTerminated",
     "IdempotentParameterMismatch",
     "InvalidLaunchTemplateId.VersionNotFound",

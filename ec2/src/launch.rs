@@ -1,5 +1,6 @@
 //! Launches.
 
+use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     InstanceInterruptionBehavior, InstanceMarketOptionsRequest, InstanceType, LaunchTemplateSpecification, MarketType, ResourceType,
     ShutdownBehavior, SpotInstanceType, SpotMarketOptions, TagSpecification,
@@ -19,6 +20,9 @@ pub struct Offering {
     /// Spot, at up to the on-demand price; otherwise on demand.
     pub spot: bool,
 }
+
+/// EC2's answer to a dry run that would have gone well.
+const WOULD_LAUNCH: &str = "DryRunOperation";
 
 /// A launch. The same token with the same content launches once, however often it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,26 +49,39 @@ impl Ec2 {
     /// offering might do better.
     pub async fn run_instances(&self, launch: &Launch) -> Result<Vec<String>, Error> {
         let Launch { token, template, template_version, offering, count, tags } = launch;
-        let Offering { instance_type, subnet_id, spot } = offering;
-        let template = LaunchTemplateSpecification::builder().launch_template_name(template).version(template_version.to_string());
         let tagged = |kind| TagSpecification::builder().resource_type(kind).set_tags(Some(sdk_tags(tags))).build();
         let call = self
-            .api
-            .client
-            .run_instances()
+            .launch_of(template, &template_version.to_string(), offering)
             .client_token(token)
-            .launch_template(template.build())
-            .instance_type(InstanceType::from(instance_type.as_str()))
-            .set_subnet_id(subnet_id.clone())
-            .min_count(1)
             .max_count(*count)
             .tag_specifications(tagged(ResourceType::Instance))
-            .tag_specifications(tagged(ResourceType::Volume))
-            .set_instance_market_options(spot.then(one_time))
-            // A one-time spot instance cannot be stopped, whatever the template says.
-            .set_instance_initiated_shutdown_behavior(spot.then_some(ShutdownBehavior::Terminate));
+            .tag_specifications(tagged(ResourceType::Volume));
         let answer = self.api.gate.call(RUN_INSTANCES, || call.clone().send()).await?;
         Ok(answer.instances().iter().filter_map(|instance| instance.instance_id.clone()).collect())
+    }
+
+    /// Asks EC2 whether it would launch an instance of a template's latest version as `offering`. Nothing is launched; whether
+    /// there is room, EC2 tells of launches alone.
+    ///
+    /// # Errors
+    /// Why it would not, or could not be asked.
+    pub async fn would_launch(&self, template: &str, offering: &Offering) -> Result<(), Error> {
+        let call = self.launch_of(template, "$Latest", offering).max_count(1).dry_run(true);
+        match self.api.gate.call(RUN_INSTANCES, || call.clone().send()).await {
+            Err(error) if error.is(WOULD_LAUNCH) => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
+    fn launch_of(&self, template: &str, version: &str, offering: &Offering) -> RunInstancesFluentBuilder {
+        let Offering { instance_type, subnet_id, spot } = offering;
+        let template = LaunchTemplateSpecification::builder().launch_template_name(template).version(version);
+        let call = self.api.client.run_instances().launch_template(template.build()).min_count(1);
+        call.instance_type(InstanceType::from(instance_type.as_str()))
+            .set_subnet_id(subnet_id.clone())
+            .set_instance_market_options(spot.then(one_time))
+            // A one-time spot instance cannot be stopped, whatever the template says.
+            .set_instance_initiated_shutdown_behavior(spot.then_some(ShutdownBehavior::Terminate))
     }
 }
 

@@ -1,7 +1,8 @@
-//! `kubectl fleet doctor`: what keeps a fleet from working, and what to do about it. Changes nothing. What EC2 refuses, the
-//! operator has tried and says in the fleet's status; what nobody tells is looked at here, with the caller's own rights.
+//! `kubectl fleet doctor`: what keeps a fleet from working, and what to do about it. Changes nothing. What the operator has tried,
+//! it says in the fleet's status; what nobody tells is looked at here, with the caller's own rights.
 
 mod finding;
+mod launches;
 mod queues;
 mod said;
 mod secrets;
@@ -12,6 +13,7 @@ use std::io::Write as _;
 
 use anyhow::Result;
 use crds::ClassifierFleet;
+use ec2::Ec2;
 use kube::ResourceExt as _;
 use service::aws::{Place, config};
 
@@ -41,12 +43,13 @@ pub async fn run(args: &DoctorArgs) -> Result<bool> {
 async fn examine(cluster: &Cluster, fleet: &ClassifierFleet) -> Vec<Finding> {
     let place = Place { region: fleet.spec.region.clone(), endpoint_url: fleet.spec.endpoint_url.clone() };
     let aws = config("kubectl-fleet", &place).await;
-    let (s3, sqs) = (aws_sdk_s3::Client::new(&aws), aws_sdk_sqs::Client::new(&aws));
-    let (secrets, model, buckets, queues) = tokio::join!(
+    let (ec2, s3, sqs) = (Ec2::new(&aws), aws_sdk_s3::Client::new(&aws), aws_sdk_sqs::Client::new(&aws));
+    let (secrets, launches, model, buckets, queues) = tokio::join!(
         secrets::check(cluster, fleet),
+        launches::check(&ec2, fleet),
         storage::model(&s3, &fleet.spec.model.uri),
         storage::buckets(&s3, &fleet.spec.storage),
         queues::check(&sqs, &fleet.spec),
     );
-    [by_the_operator(fleet), secrets, model, buckets, queues].concat()
+    [by_the_operator(fleet), secrets, launches, model, buckets, queues].concat()
 }

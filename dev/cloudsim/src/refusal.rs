@@ -86,6 +86,9 @@ pub enum Refusal {
     /// Too many requests of a kind.
     #[error("Request limit exceeded.")]
     RequestLimitExceeded,
+    /// The answer to a dry run of what would be done.
+    #[error("Request would have succeeded, but DryRun flag is set.")]
+    DryRunOperation,
     /// An error armed through the admin API.
     #[error("cloudsim was told to answer {0}")]
     Injected(String),
@@ -154,6 +157,7 @@ impl Refusal {
             Self::NotFound(IdKind::Volume, _) => "InvalidVolume.NotFound",
             Self::NotFound(kind, _) => return format!("{}.NotFound", kind.code()),
             Self::Injected(code) => return code.clone(),
+            Self::DryRunOperation => "DryRunOperation",
             Self::InvalidAction(_) => "InvalidAction",
             Self::UnknownParameter(_) => "UnknownParameter",
             Self::MissingParameter(_) => "MissingParameter",
@@ -184,6 +188,7 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self.code().as_str() {
+            "DryRunOperation" => 412,
             "RequestLimitExceeded" | "ServiceUnavailable" | "Unavailable" => 503,
             "BandwidthLimitExceeded"
             | "InsufficientAddressCapacity"

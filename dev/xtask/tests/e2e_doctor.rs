@@ -6,6 +6,8 @@
 mod cluster;
 mod support;
 
+use std::cell::RefCell;
+
 use aws_sdk_s3::primitives::ByteStream;
 use cluster::{Cluster, condition, small};
 use nix::sys::signal::Signal;
@@ -13,6 +15,9 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use xtask::paths::Paths;
 use xtask::stack::{CloudDelays, Extent, Guests, Stack};
+
+/// A subnet that EC2 does not have.
+const NOWHERE: &str = "subnet-0badbadbadbadbad0";
 
 /// A stack, and the fleets in it that are broken each in its own way.
 struct Ward {
@@ -31,19 +36,23 @@ async fn the_doctor_finds_what_is_broken() {
     ward.admit("healthy", json!({})).await;
     ward.says("healthy", 1, "No operator has seen this fleet").await;
     ward.stack.spawn_operator("operator").await.unwrap();
+    // Before `crowded`: whoever is first has the queue.
+    ward.says("healthy", 0, "healthy: nothing is wrong").await;
+    let fault = json!({"action": "RunInstances", "code": "InvalidSubnetID.NotFound", "times": null, "match": {"SubnetId": NOWHERE}});
+    support::arm(&ward.stack, fault).await;
     for (name, spec) in [
         ("unmodelled", json!({"model": {"uri": "s3://imagenet-models/none"}})),
         ("incomplete", json!({"model": {"uri": "s3://imagenet-models/incomplete"}})),
         ("garbled", json!({"model": {"uri": "s3://imagenet-models/garbled"}})),
         ("crowded", json!({"queues": {"request": {"name": "healthy-requests"}}})),
         ("imageless", json!({"workers": {"min": 1, "template": {"imageId": "ami-00000000000000000"}}})),
+        ("misplaced", json!({"workers": {"template": {"subnetIds": [NOWHERE]}}})),
         ("secretive", json!({"gateway": {"replicas": 1, "tokenSecret": {"name": "secretive-token"}}})),
         ("pinned", json!({"workers": {"replicas": 0}})),
         ("robbed", json!({})),
     ] {
         ward.admit(name, spec).await;
     }
-    ward.says("healthy", 0, "healthy: nothing is wrong").await;
     models_that_are_not_whole(&ward).await;
     what_the_operator_says(&ward).await;
     ward.says("secretive", 1, "The Secret secretive-token is missing").await;
@@ -66,6 +75,7 @@ async fn what_the_operator_says(ward: &Ward) {
     ward.stands("crowded", "QueuesReady", ("False", "NameInUse")).await;
     ward.says("crowded", 1, "Name a queue or bucket of the fleet's own").await;
     ward.says("imageless", 1, "Mend what EC2 names").await;
+    ward.says("misplaced", 1, "EC2 would not launch t3.small in subnet-0badbadbadbadbad0").await;
     ward.stands("pinned", "ScalingActive", ("False", "ReplicasSet")).await;
     ward.says("pinned", 1, "Remove spec.workers.replicas").await;
 }
@@ -107,9 +117,14 @@ impl Ward {
 
     /// Waits until the doctor says this of the fleet, and leaves with this exit code.
     async fn says(&self, name: &str, code: i32, sentence: &str) {
+        let before = RefCell::new(String::new());
         support::until(&format!("{name}: {sentence}"), async || {
             let (left, said) = self.examine(name).await;
-            left == code && said.contains(sentence)
+            let is_said = left == code && said.contains(sentence);
+            if before.replace(said.clone()) != said {
+                println!("{said}");
+            }
+            is_said
         })
         .await;
     }

@@ -6,12 +6,20 @@ use jiff::Timestamp;
 
 use super::spec::launch_spec;
 use super::{Done, client_token, filters, paging, read, render};
-use crate::query::Params;
+use crate::query::{self, Params};
 use crate::refusal::Refusal;
 use crate::state::{Cloud, Effect, InstanceQuery, LaunchRequest, StateChange, TemplateRef};
 
 pub(super) fn run(cloud: &mut Cloud, request: &BTreeMap<String, String>, now: Timestamp) -> Result<Done, Refusal> {
-    let launched = cloud.run_instances(read(request, launch_request)?, now)?;
+    let (request, is_dry) = query::read(request, |params| {
+        let is_dry = params.parsed("DryRun")?.unwrap_or(false);
+        Ok((launch_request(params)?, is_dry))
+    })?;
+    if is_dry {
+        cloud.check_launch(&request)?;
+        return Err(Refusal::DryRunOperation);
+    }
+    let launched = cloud.run_instances(request, now)?;
     let instances: Vec<_> = launched.instance_ids.iter().filter_map(|id| cloud.instance(id)).collect();
     let done = Done::with(|xml| render::reservation(xml, &launched.reservation_id, &instances));
     Ok(Done { instance_ids: launched.instance_ids, ..done })

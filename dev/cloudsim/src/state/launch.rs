@@ -63,11 +63,7 @@ impl Cloud {
         if let Some(earlier) = self.launches.outcome(request.token.as_ref(), &request)? {
             return self.relaunch(earlier.clone(), request.token);
         }
-        let count = check_counts(&request)?;
-        let (mut spec, origin) = self.resolve(&request)?;
-        spec = self.with_image(spec)?;
-        spec.check(&self.settings.images)?;
-        spec.tags.extend(origin);
+        let (count, spec) = self.check_launch(&request)?;
         let zone = self.zone_of(&spec);
         let room = self.room_for(&spec);
         if room < request.min_count {
@@ -76,6 +72,19 @@ impl Cloud {
         let launched = self.make(count.min(room), &Arc::new(spec), &zone, request.token.as_ref(), now);
         self.launches.keep(request.token.clone(), request, launched.clone());
         Ok(launched)
+    }
+
+    /// How many would be launched, and as what: all that a dry run does. EC2 says nothing of capacity then.
+    ///
+    /// # Errors
+    /// The codes of RunInstances but those of tokens and capacity.
+    pub(crate) fn check_launch(&self, request: &LaunchRequest) -> Result<(u32, LaunchSpec), Refusal> {
+        let count = check_counts(request)?;
+        let (spec, origin) = self.resolve(request)?;
+        let mut spec = self.with_image(spec)?;
+        spec.check(&self.settings.images)?;
+        spec.tags.extend(origin);
+        Ok((count, spec))
     }
 
     fn relaunch(&self, earlier: Launched, token: Option<String>) -> Result<Launched, Refusal> {

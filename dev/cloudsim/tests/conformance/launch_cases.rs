@@ -60,7 +60,19 @@ pub(crate) fn all() -> Vec<Case> {
             because "EC2 and moto have it, cloudsim has no networks and says so by name"
         ),
         case!(new_instances_are_pending, "pending"),
+        case!(dry_run, "DryRunOperation, 0 launched"),
+        case!(dry_run_of_what_fails, "InvalidAMIID.NotFound", moto "DryRunOperation", because NO_CHECK),
     ]
+}
+
+async fn dry_run(backend: Backend) -> String {
+    let answer = code(&launch(&backend, 1).dry_run(true).send().await);
+    let listed = backend.ec2.describe_instances().send().await.unwrap();
+    format!("{answer}, {} launched", listed.reservations().len())
+}
+
+async fn dry_run_of_what_fails(backend: Backend) -> String {
+    code(&launch(&backend, 1).image_id("ami-0ffffffffffffffff").dry_run(true).send().await)
 }
 
 async fn max_count_is_tried_for(backend: Backend) -> String {
