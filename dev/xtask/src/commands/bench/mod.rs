@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measures the whole system. Every benchmark prints a table and writes `bench/NAME.json` in the
 //! folder of the local stack. Owns the private stack that they run on; must not know what is measured.
 
+mod bars;
 mod client;
 mod fleet;
 mod gateway;
@@ -11,6 +12,7 @@ mod policies;
 mod received;
 mod report;
 mod scale;
+mod section;
 mod usage;
 mod worker;
 
@@ -18,13 +20,14 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, Subcommand};
+use tokio::process::Command;
 
 use super::build;
 use crate::paths::Paths;
 use crate::process::Supervisor;
-use crate::progress::Progress;
+use crate::progress::{Progress, line};
 use crate::stack::{self, Stack, StackOptions};
 
 /// Which benchmark to run.
@@ -32,10 +35,15 @@ use crate::stack::{self, Stack, StackOptions};
 pub(super) struct BenchArgs {
     #[command(subcommand)]
     benchmark: Benchmark,
+    /// Puts what was found into docs/benchmarks.md, too.
+    #[arg(long, global = true)]
+    docs: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Benchmark {
+    /// Each of them in turn, about an hour on 2 cores, with `--docs`.
+    All,
     /// Uploads in, labels out, with workers that answer at once, next to a plain Python gateway: rate, times, CPU, memory.
     #[command(long_about = gateway::ABOUT)]
     Gateway(gateway::GatewayArgs),
@@ -56,15 +64,35 @@ enum Benchmark {
     Worker(worker::WorkerArgs),
 }
 
+/// All of them, the quick ones first.
+const ALL: [&str; 6] = ["policies", "path", "worker", "gateway", "infer", "scale"];
+
 pub(super) async fn run(paths: &Paths, args: BenchArgs) -> Result<()> {
-    match args.benchmark {
-        Benchmark::Gateway(args) => gateway::run(paths, args).await,
-        Benchmark::Infer(args) => infer::run(paths, args).await,
-        Benchmark::Path(args) => path::run(paths, args).await,
-        Benchmark::Policies(args) => policies::run(paths, args).await,
-        Benchmark::Scale(args) => scale::run(paths, args).await,
-        Benchmark::Worker(args) => worker::run(paths, args).await,
+    let section = match args.benchmark {
+        Benchmark::All => return all(paths).await,
+        Benchmark::Gateway(args) => gateway::run(paths, args).await?,
+        Benchmark::Infer(args) => infer::run(paths, args).await?,
+        Benchmark::Path(args) => path::run(paths, args).await?,
+        Benchmark::Policies(args) => policies::run(paths, args).await?,
+        Benchmark::Scale(args) => scale::run(paths, args).await?,
+        Benchmark::Worker(args) => worker::run(paths, args).await?,
+    };
+    if args.docs {
+        let said: Vec<String> = std::env::args().skip(1).collect();
+        section.put(paths, &format!("cargo xtask {}", said.join(" "))).await?;
     }
+    Ok(())
+}
+
+/// Each as a process of its own, as a person runs it: what one leaves in memory is not measured with the next.
+async fn all(paths: &Paths) -> Result<()> {
+    for name in ALL {
+        line(format!("\n== cargo xtask bench {name} --docs"));
+        let mut bench = Command::new(std::env::current_exe()?);
+        bench.args(["bench", name, "--docs"]).current_dir(&paths.root).kill_on_drop(true);
+        ensure!(bench.status().await?.success(), "bench {name} failed, as it says above; those before it are in docs/benchmarks.md");
+    }
+    Ok(())
 }
 
 /// Builds what is missing, then runs `measure` on a stack of its own. Whatever happens, no process of it is left.

@@ -118,7 +118,7 @@ fn rounded(value: f64) -> f64 {
 }
 
 /// Three significant digits, and all those before the point.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let digits = match value.abs() {
         size if size >= 100.0 || value.fract() == 0.0 => 0,
         size if size >= 10.0 => 1,

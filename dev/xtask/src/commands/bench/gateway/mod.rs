@@ -17,7 +17,7 @@ use self::contender::Contender;
 use self::found::{Figure, Figures, PEER, Round, caption, measures};
 use self::load::Load;
 use super::fleet::{Fleet, MANIFEST};
-use super::report;
+use super::section::Section;
 use super::usage::Group;
 use crate::paths::Paths;
 use crate::photos;
@@ -62,7 +62,7 @@ struct Bench<'a> {
     progress: Progress,
 }
 
-pub(super) async fn run(paths: &Paths, args: GatewayArgs) -> Result<()> {
+pub(super) async fn run(paths: &Paths, args: GatewayArgs) -> Result<Section> {
     let progress = Progress::printed();
     let k6 = tools::k6(paths, progress).await?;
     let canonical = |path: &PathBuf| path.canonicalize().with_context(|| format!("there is no gateway at {}", path.display()));
@@ -83,9 +83,7 @@ pub(super) async fn run(paths: &Paths, args: GatewayArgs) -> Result<()> {
     };
     let (rounds, bytes) = super::on_private_stack(paths, progress, limit, adapt, measure).await?;
     let measures = measures(&rounds)?;
-    println!("\n{}\n{}", caption(rounds.len(), args.seconds, bytes), report::table(&measures));
-    println!("Written to {}", report::write(&paths.dev.join("bench"), "gateway", &measures)?.display());
-    Ok(())
+    Section::tell(paths, "gateway", &caption(rounds.len(), args.seconds, bytes), &measures)
 }
 
 impl Bench<'_> {

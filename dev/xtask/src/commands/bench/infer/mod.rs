@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use self::found::{Found, caption, measures};
 use self::side::Side;
-use super::report;
+use super::section::Section;
 use crate::paths::Paths;
 use crate::progress::Progress;
 use crate::tools::Tools;
@@ -40,7 +40,7 @@ pub(super) struct InferArgs {
     runs: u32,
 }
 
-pub(super) async fn run(paths: &Paths, args: InferArgs) -> Result<()> {
+pub(super) async fn run(paths: &Paths, args: InferArgs) -> Result<Section> {
     let progress = Progress::printed();
     let folder = paths.dev.join("bench");
     let _lock = super::alone(&folder)?;
@@ -53,9 +53,7 @@ pub(super) async fn run(paths: &Paths, args: InferArgs) -> Result<()> {
         found.push(sides.measure(progress, &args).await?);
     }
     let measures = measures(&found)?;
-    println!("\n{}\n{}", caption(args.rounds, args.runs), report::table(&measures));
-    println!("Written to {}", report::write(&folder, "infer", &measures)?.display());
-    Ok(())
+    Section::tell(paths, "infer", &caption(args.rounds, args.runs), &measures)
 }
 
 /// Builds our side, and returns its program.

@@ -12,7 +12,8 @@ use self::found::{Round, Warm, caption, measures};
 use super::client::{Client, spread};
 use super::fleet::{Fleet, MANIFEST};
 use super::peer::{self, Peer};
-use super::report::{self, Samples};
+use super::report::Samples;
+use super::section::Section;
 use crate::paths::Paths;
 use crate::photos::{self, Answer, Photo};
 use crate::progress::Progress;
@@ -54,7 +55,7 @@ struct Bench<'a> {
     progress: Progress,
 }
 
-pub(super) async fn run(paths: &Paths, args: PathArgs) -> Result<()> {
+pub(super) async fn run(paths: &Paths, args: PathArgs) -> Result<Section> {
     let progress = Progress::printed();
     let limit = Duration::from_secs(60) * (args.rounds + 1);
     let adapt = |options: &mut StackOptions| {
@@ -64,9 +65,7 @@ pub(super) async fn run(paths: &Paths, args: PathArgs) -> Result<()> {
     let rounds = async |stack: &Stack| Bench::on(stack, progress).await?.rounds(args.rounds).await;
     let rounds = super::on_private_stack(paths, progress, limit, adapt, rounds).await?;
     let measures = measures(&rounds)?;
-    println!("\n{}\n{}", caption(rounds.len()), report::table(&measures));
-    println!("Written to {}", report::write(&paths.dev.join("bench"), "path", &measures)?.display());
-    Ok(())
+    Section::tell(paths, "path", &caption(rounds.len()), &measures)
 }
 
 impl<'a> Bench<'a> {

@@ -10,6 +10,7 @@ use clap::Args;
 use serde::Deserialize;
 use tokio::process::Command;
 
+use super::section::Section;
 use crate::paths::Paths;
 use crate::progress::line;
 
@@ -68,24 +69,42 @@ struct Run {
     ended_busy: u32,
 }
 
-pub(super) async fn run(paths: &Paths, args: PoliciesArgs) -> Result<()> {
+pub(super) async fn run(paths: &Paths, args: PoliciesArgs) -> Result<Section> {
     let trace = paths.root.join(TRACE).display().to_string();
     let real: [&str; 2] = ["--trace", &trace];
     let loads = LOADS.into_iter().chain([(REAL, real.as_slice())]);
     let mut written = serde_json::Map::new();
+    let mut text = String::new();
+    let mut tell = |paragraph: String| {
+        line(&paragraph);
+        text += &paragraph;
+    };
     for (name, load) in loads {
         let (runs, json) = simulate(paths, &args, load, &["--policy", "all"]).await?;
-        line(format!("\n## {name}\n\n{}", table::of(&runs)));
+        tell(format!("\n### {name}\n\n{}", table::of(&runs)));
         written.insert(name.to_owned(), json);
     }
-    line("\n## Headline runs, a cold fleet (drainSeconds 60)\n");
+    tell("\n### Headline runs, a cold fleet (drainSeconds 60)\n\n".to_owned());
     for (name, theirs, load) in HEADLINES {
         let (runs, json) = simulate(paths, &args, load, &[]).await?;
         let ours = runs.first().context("nothing was played")?;
-        line(format!("- {name}: all answered after {:.0} s (theirs: {theirs}), {} starts", ours.makespan, ours.starts));
+        tell(format!("- {name}: all answered after {:.0} s (theirs: {theirs}), {} starts\n", ours.makespan, ours.starts));
         written.insert(name.to_owned(), json);
     }
-    write(&paths.dev.join("bench"), &written)
+    let folder = paths.dev.join("bench");
+    write(&folder, &written)?;
+    let picture = chart(paths, &args, &folder.join("policies.svg")).await?;
+    Ok(Section::of("policies", text.trim_start().to_owned(), Some((picture, PICTURED.0))))
+}
+
+/// What the chart shows, and how `simulate` is told.
+const PICTURED: (&str, [&str; 4]) =
+    ("A burst of 300: backlog and workers of ours, KEDA and target tracking", ["--burst", "300", "--policy", "keda,target-tracking"]);
+
+async fn chart(paths: &Paths, args: &PoliciesArgs, file: &Path) -> Result<String> {
+    let drawn = file.to_str().context("the checkout's path is no UTF-8")?;
+    simulate(paths, args, &PICTURED.1, &["--chart", drawn]).await?;
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {drawn}"))
 }
 
 async fn simulate(paths: &Paths, args: &PoliciesArgs, load: &[&str], more: &[&str]) -> Result<(Vec<Run>, serde_json::Value)> {

@@ -19,7 +19,7 @@ use self::process::Operator;
 use self::reaction::Cloud;
 use self::stall::Stalls;
 use super::client::spread;
-use super::report;
+use super::section::Section;
 use crate::paths::Paths;
 use crate::progress::Progress;
 use crate::stack::{CloudDelays, Extent, Guests, OperatorOptions, Stack, StackOptions};
@@ -71,7 +71,7 @@ struct Bench<'a> {
     progress: Progress,
 }
 
-pub(super) async fn run(paths: &Paths, args: ScaleArgs) -> Result<()> {
+pub(super) async fn run(paths: &Paths, args: ScaleArgs) -> Result<Section> {
     ensure!(args.instances >= args.fleets, "each fleet has an instance at least: --instances must not be less than --fleets");
     let progress = Progress::printed();
     // EC2 launches two fleets in a second; the rest of the time is for a machine that others use, too.
@@ -84,9 +84,7 @@ pub(super) async fn run(paths: &Paths, args: ScaleArgs) -> Result<()> {
     let measure = async |stack: &Stack| Bench::on(stack, &args, progress).await?.measure().await;
     let found = super::on_private_stack(paths, progress, limit, adapt, measure).await?;
     let measures = measures(&found)?;
-    println!("\n{}\n{}", caption(&found, DELAYS), report::table(&measures));
-    println!("Written to {}", report::write(&paths.dev.join("bench"), "scale", &measures)?.display());
-    Ok(())
+    Section::tell(paths, "scale", &caption(&found, DELAYS), &measures)
 }
 
 impl<'a> Bench<'a> {

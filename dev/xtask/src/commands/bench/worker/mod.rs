@@ -13,7 +13,7 @@ use clap::Args;
 use self::contender::{Contender, Kind};
 use self::found::{Figures, Round, caption, measures};
 use self::load::Load;
-use super::report;
+use super::section::Section;
 use crate::paths::Paths;
 use crate::photos;
 use crate::progress::Progress;
@@ -45,7 +45,7 @@ pub(super) struct WorkerArgs {
     worker: Option<PathBuf>,
 }
 
-pub(super) async fn run(paths: &Paths, args: WorkerArgs) -> Result<()> {
+pub(super) async fn run(paths: &Paths, args: WorkerArgs) -> Result<Section> {
     let progress = Progress::printed();
     // The plain worker does at least ten images a second, wherever it runs.
     let limit = Duration::from_secs(600) + Duration::from_secs(30) * args.rounds + Duration::from_millis(400) * args.rounds * args.images;
@@ -60,9 +60,7 @@ pub(super) async fn run(paths: &Paths, args: WorkerArgs) -> Result<()> {
     let rounds = async |stack: &Stack| rounds(stack, progress, &args, &program).await;
     let rounds = super::on_private_stack(paths, progress, limit, adapt, rounds).await?;
     let measures = measures(&rounds)?;
-    println!("\n{}\n{}", caption(rounds.len(), args.images), report::table(&measures));
-    println!("Written to {}", report::write(&paths.dev.join("bench"), "worker", &measures)?.display());
-    Ok(())
+    Section::tell(paths, "worker", &caption(rounds.len(), args.images), &measures)
 }
 
 async fn rounds(stack: &Stack, progress: Progress, args: &WorkerArgs, program: &Path) -> Result<Vec<Round>> {
