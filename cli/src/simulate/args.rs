@@ -254,7 +254,8 @@ fn steps(text: &str) -> Result<Steps, String> {
 }
 
 fn capacity(text: &str) -> Result<Capacity, String> {
-    let room = |part: &str| part.rsplit_once('=').and_then(|(offering, number)| Some((offering.trim().to_owned(), number.trim().parse().ok()?)));
+    let room =
+        |part: &str| part.rsplit_once('=').and_then(|(offering, number)| Some((offering.trim().to_owned(), number.trim().parse().ok()?)));
     let limits: Option<BTreeMap<String, u32>> = text.split(',').map(room).collect();
     let limits = limits.ok_or_else(|| "give offerings and how many of each, such as spot:t3.small=3,t3.small=10".to_owned())?;
     Capacity::try_from(limits).map_err(|error| error.to_string())
