@@ -1,17 +1,15 @@
 //! Uploads and their answers through real SQS and S3, with a worker that answers what the image says.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::support::stack::Stack;
+use crate::support::{Running, image, one, problem};
 use gateway::{ResponseFormat, Settings};
 use reqwest::multipart::Part;
 use serde_json::Value;
-use support::stack::Stack;
-use support::{Running, image, one, problem};
 use tokio::sync::Barrier;
 
 /// 100 uploads at once, each over a connection of its own.

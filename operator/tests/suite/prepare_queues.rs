@@ -1,15 +1,13 @@
 //! Queues in SQS itself, or in what stands in for it.
 #![allow(clippy::unwrap_used)]
 
-mod prepare_world;
-
 use std::collections::BTreeSet;
 
+use crate::prepare_world::{Living, NOBODY, World, fleet};
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use operator::prepare::NAME_IN_USE;
 use operator::prepare::owner::{Owner, Tags};
 use operator::prepare::queues::{self, Urls};
-use prepare_world::{Living, NOBODY, World, fleet};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 #[tokio::test]

@@ -1,18 +1,16 @@
 //! What happens, as it happens: server-sent events, WebSockets, and the fleet at a glance.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod support;
-
 use std::sync::atomic::Ordering;
 
+use crate::support::fake::Fake;
+use crate::support::process::Process;
+use crate::support::stack::Stack;
+use crate::support::{client, image, one, problem, settings, until, without_aws};
 use futures::{SinkExt, StreamExt};
 use gateway::Settings;
 use reqwest::Response;
 use serde_json::{Value, json};
-use support::fake::Fake;
-use support::process::Process;
-use support::stack::Stack;
-use support::{client, image, one, problem, settings, until, without_aws};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};

@@ -1,11 +1,9 @@
 //! Images and answers under their file names, for those who read the buckets so, through real SQS and S3.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
+use crate::support::stack::Stack;
+use crate::support::{accepted, image, one};
 use gateway::KeyStyle;
-use support::stack::Stack;
-use support::{accepted, image, one};
 
 #[tokio::test]
 #[ignore = "needs SQS and S3: cargo xtask test starts them"]

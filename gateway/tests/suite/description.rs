@@ -2,14 +2,12 @@
 //! that it allows, and others, and holds the answers against it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod support;
-
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use support::stack::Stack;
-use support::{settings, without_aws};
+use crate::support::stack::Stack;
+use crate::support::{settings, without_aws};
 use tokio::process::Command;
 
 /// A program of the virtual environment that the tests have.

@@ -14,7 +14,7 @@ use operator::prepare::{Fault, NAME_IN_USE};
 
 /// The example's fleet under this name, made at this second, with queues and buckets of its own.
 fn fleet(name: &str, second: u32, change: impl FnOnce(&mut ClassifierFleet)) -> ClassifierFleet {
-    let mut fleet: ClassifierFleet = serde_saphyr::from_str(include_str!("../../examples/imagenet.yaml")).unwrap();
+    let mut fleet: ClassifierFleet = serde_saphyr::from_str(include_str!("../../../examples/imagenet.yaml")).unwrap();
     let made = format!(
         r#"{{"name": "{name}", "namespace": "photos", "uid": "uid-{name}", "creationTimestamp": "2026-01-01T00:00:{second:02}Z"}}"#
     );

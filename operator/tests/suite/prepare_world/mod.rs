@@ -124,7 +124,7 @@ impl World {
 }
 
 pub fn fleet(unique: &str, change: impl FnOnce(&mut ClassifierFleet)) -> ClassifierFleet {
-    let mut fleet: ClassifierFleet = serde_saphyr::from_str(include_str!("../../../examples/imagenet.yaml")).unwrap();
+    let mut fleet: ClassifierFleet = serde_saphyr::from_str(include_str!("../../../../examples/imagenet.yaml")).unwrap();
     fleet.metadata.namespace = Some("photos".to_owned());
     fleet.metadata.uid = Some(Uuid::new_v4().to_string());
     fleet.spec.queues.request.name = format!("requests-{unique}");

@@ -1,12 +1,10 @@
 //! Answers kept for images of the same bytes, through real SQS and S3.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
+use crate::support::stack::Stack;
+use crate::support::{Running, accepted, image, one};
 use reqwest::Response;
 use serde_json::Value;
-use support::stack::Stack;
-use support::{Running, accepted, image, one};
 
 async fn caching(entries: u32) -> Stack {
     let mut stack = Stack::new().await;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::{binary, file, longest, user_data};
+use super::{binary, file, longest, user_data};
 
 const SCRIPT: &str = "/var/lib/cloud/scripts/per-boot/classifierfleet-worker";
 

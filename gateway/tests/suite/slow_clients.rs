@@ -1,14 +1,12 @@
 //! How much memory a replica takes, whatever its clients do.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use support::fake::Fake;
-use support::image;
-use support::process::Process;
+use crate::support::fake::Fake;
+use crate::support::image;
+use crate::support::process::Process;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Barrier;

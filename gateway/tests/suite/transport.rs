@@ -1,19 +1,18 @@
 //! Connections as such: who is let in, TLS, time limits, and their end; and large images on their way through.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-mod support;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support;
+use crate::support::stack::Stack;
+use crate::support::{Running, client, image, one, problem, settings, without_aws};
 use gateway::{Settings, Transport};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use support::stack::Stack;
-use support::{Running, client, image, one, problem, settings, without_aws};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;

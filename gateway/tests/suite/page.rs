@@ -1,9 +1,7 @@
 //! What browsers are served. What the page does is tested in one: dev/xtask/tests/e2e_page.rs.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
-use support::{client, settings, without_aws};
+use crate::support::{client, settings, without_aws};
 
 #[tokio::test]
 async fn the_page_comes_whole_with_a_policy_that_lets_nothing_else_in_and_is_not_sent_twice() {

@@ -2,13 +2,11 @@
 //! says to the Kubernetes API.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod support;
-
 use std::sync::atomic::Ordering;
 
-use support::fake::Fake;
-use support::process::{OWNER, Process};
-use support::until;
+use crate::support::fake::Fake;
+use crate::support::process::{OWNER, Process};
+use crate::support::until;
 
 #[tokio::test]
 async fn the_operator_hears_of_an_upload_before_its_image_is_stored_and_again_when_nothing_waits() {

@@ -1,13 +1,11 @@
 //! Replicas that answer for each other, and one that dies: S3 is the truth, on whatever replica an image came.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::stack::Stack;
+use crate::support::{accepted, image, one};
 use serde_json::Value;
-use support::stack::Stack;
-use support::{accepted, image, one};
 
 #[tokio::test]
 #[ignore = "needs SQS and S3: cargo xtask test starts them"]

@@ -5,7 +5,7 @@ use crds::{Binary, ClassifierFleet, Tracing};
 use operator::revision::Revision;
 
 fn fleet(change: impl FnOnce(&mut ClassifierFleet)) -> ClassifierFleet {
-    let mut fleet: ClassifierFleet = serde_saphyr::from_str(include_str!("../../examples/imagenet.yaml")).unwrap();
+    let mut fleet: ClassifierFleet = serde_saphyr::from_str(include_str!("../../../examples/imagenet.yaml")).unwrap();
     fleet.metadata.namespace = Some("default".to_owned());
     fleet.metadata.uid = Some("6f0c2d3e-0000-4000-8000-000000000000".to_owned());
     change(&mut fleet);

@@ -2,10 +2,8 @@
 //! throughout: what is let in as an image ends in 503.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
+use crate::support::{Running, image, one, problem, settings, without_aws};
 use gateway::Settings;
-use support::{Running, image, one, problem, settings, without_aws};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::{binary, file, has, longest, user_data};
+use super::{binary, file, has, longest, user_data};
 
 #[test]
 fn cloud_init_finds_nothing_wrong() {

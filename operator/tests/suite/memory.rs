@@ -19,7 +19,7 @@ fn noon() -> Timestamp {
 }
 
 fn fleet(version: &str) -> ClassifierFleet {
-    let mut fleet: ClassifierFleet = serde_saphyr::from_str(include_str!("../../examples/imagenet.yaml")).unwrap();
+    let mut fleet: ClassifierFleet = serde_saphyr::from_str(include_str!("../../../examples/imagenet.yaml")).unwrap();
     fleet.metadata.resource_version = Some(version.to_owned());
     fleet.status.get_or_insert_default().desired = 4;
     fleet

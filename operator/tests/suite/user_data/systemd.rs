@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use crate::{file, has, user_data};
+use super::{file, has, user_data};
 
 fn analyze(arguments: &[&str]) -> Option<Output> {
     if !has("systemd-analyze") {

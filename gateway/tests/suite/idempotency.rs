@@ -1,16 +1,14 @@
 //! Requests that come again under one Idempotency-Key, through real SQS and S3: on any replica, after a crash anywhere.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
 use std::collections::HashSet;
 
+use crate::support::stack::Stack;
+use crate::support::{Running, accepted, image, one, problem, settings, without_aws};
 use reqwest::multipart::{Form, Part};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::stack::Stack;
-use support::{Running, accepted, image, one, problem, settings, without_aws};
 use uuid::Uuid;
 use wire::ObjectKeys;
 

@@ -1,13 +1,11 @@
 //! Images that come without a form around them, through real SQS and S3.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
+use crate::support::stack::Stack;
+use crate::support::{Running, accepted, client, image, problem, settings, without_aws};
 use bytes::Bytes;
 use gateway::Settings;
 use reqwest::RequestBuilder;
-use support::stack::Stack;
-use support::{Running, accepted, client, image, problem, settings, without_aws};
 
 fn raw(gateway: &Running, path: &str, media_type: &str, body: Vec<u8>) -> RequestBuilder {
     client().post(gateway.url(path)).header("content-type", media_type).body(body)

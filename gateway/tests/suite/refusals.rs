@@ -1,11 +1,9 @@
 //! What is refused before AWS is asked, and what is answered while AWS cannot be: AWS is down throughout.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
+use crate::support::{Running, client, image, one, problem, settings, unreachable_aws, without_aws};
 use gateway::Settings;
 use reqwest::multipart::{Form, Part};
-use support::{Running, client, image, one, problem, settings, unreachable_aws, without_aws};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -1,15 +1,13 @@
 //! Buckets in S3 itself, or in what stands in for it.
 #![allow(clippy::unwrap_used)]
 
-mod prepare_world;
-
+use crate::prepare_world::{Living, NOBODY, World};
 use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
     VersioningConfiguration,
 };
 use futures::StreamExt as _;
 use operator::prepare::owner::Tags;
-use prepare_world::{Living, NOBODY, World};
 
 #[tokio::test]
 #[ignore = "needs S3: cargo xtask test starts MiniStack"]

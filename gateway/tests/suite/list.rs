@@ -1,12 +1,10 @@
 //! Images that were accepted before, through real SQS and S3: listed, looked at, deleted.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
+use crate::support::stack::Stack;
+use crate::support::{Running, accepted, client, image, one, problem};
 use futures::StreamExt;
 use serde_json::{Value, json};
-use support::stack::Stack;
-use support::{Running, accepted, client, image, one, problem};
 use uuid::Uuid;
 use wire::Job;
 
