@@ -21,6 +21,10 @@ use crate::paths::Paths;
 use crate::process::signal_group;
 use crate::progress::{coloured, line};
 
+/// Programs of tests at a time: two for each processor, for they wait most of their time; and no more than these, for the memory of a
+/// stack each.
+const MOST_AT_ONCE: usize = 6;
+
 /// What was done so far.
 pub(super) struct Steps<'a> {
     paths: &'a Paths,
@@ -132,11 +136,13 @@ impl<'a> Steps<'a> {
         Ok(suites)
     }
 
-    /// Runs programs of tests, as many at once as there are processors: most of their time they wait. Each one's output is shown when
-    /// it has ended, and lies in `folder` from the beginning.
-    pub(super) async fn suites(&mut self, folder: &Path, suites: Vec<Suite>, args: &[&str]) -> Result<()> {
+    /// Runs programs of tests side by side, those that take longest first. Each one's output is shown when it has ended, and lies in
+    /// `folder` from the beginning.
+    pub(super) async fn suites(&mut self, folder: &Path, mut suites: Vec<Suite>, args: &[&str]) -> Result<()> {
         std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let at_once = (2 * processors).min(MOST_AT_ONCE);
+        suites.sort_by_key(|suite| !suite.is_long());
         line(format!("\n== tests: {} programs, {at_once} at once; their output: {}", suites.len(), folder.display()));
         let env = self.env.clone();
         let run = |suite: Suite| {

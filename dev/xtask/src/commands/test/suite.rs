@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use tokio::process::Command;
 
+/// What takes longest, and would be alone at the end.
+const LONG: [&str; 6] = ["e2e_crashes", "e2e_examples", "e2e_path", "e2e_launches", "e2e_metrics", "e2e_pods"];
+
 /// One program of tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Suite {
@@ -44,6 +47,11 @@ impl Suite {
         let kind = if target.kind == ["test"] { "tests" } else { target.kind.first()? };
         let name = format!("{of}/{kind}/{}", target.name);
         profile.test.then(|| Self { name, program: executable, folder: folder.clone() })
+    }
+
+    /// Whether it should begin before others.
+    pub(super) fn is_long(&self) -> bool {
+        LONG.iter().any(|long| self.name.ends_with(long))
     }
 
     /// The program, where and with what cargo gives tests at run time.
