@@ -15,7 +15,11 @@ use crate::prepare::image::KnownImage;
 
 /// What is remembered of all fleets, by uid.
 #[derive(Default)]
-pub struct Memory(Mutex<HashMap<String, Remembered>>);
+pub struct Memory {
+    fleets: Mutex<HashMap<String, Remembered>>,
+    /// Fleets that were let go, and when: a watch that lags may show them again.
+    gone: Mutex<HashMap<String, Timestamp>>,
+}
 
 /// What is remembered of one fleet.
 #[derive(Default)]
@@ -95,6 +99,8 @@ pub struct FailedSamples {
     pub message: String,
 }
 
+/// A watch lags by minutes at most: its calls end after five.
+const GONE_KEPT: SignedDuration = SignedDuration::from_hours(1);
 /// EC2's lists show an order well within this.
 const TOLD_KEPT: SignedDuration = SignedDuration::from_mins(2);
 /// A queue that is quiet is sampled every 15 s.
@@ -105,13 +111,21 @@ const CHANGES_KEPT: SignedDuration = SignedDuration::from_secs(1800);
 impl Memory {
     /// Reads or changes what is remembered of the fleet `uid`.
     pub fn with<T>(&self, uid: &str, f: impl FnOnce(&mut Remembered) -> T) -> T {
-        let mut fleets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner);
         f(fleets.entry(uid.to_owned()).or_default())
     }
 
-    /// Forgets the fleet `uid`.
-    pub fn forget(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    /// Forgets the fleet `uid`, but that it is gone.
+    pub fn let_go(&self, uid: &str, now: Timestamp) {
+        self.fleets.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.retain(|_, since| now.duration_since(*since) < GONE_KEPT);
+        gone.insert(uid.to_owned(), now);
+    }
+
+    /// Whether the fleet `uid` was let go: whoever shows it lags.
+    pub fn is_gone(&self, uid: &str) -> bool {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).contains_key(uid)
     }
 }
 

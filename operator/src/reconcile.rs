@@ -156,9 +156,12 @@ async fn once(watched: &ClassifierFleet, operator: &Operator) -> Result<Action, 
     Ok(Action::requeue(pause.saturating_sub(begun.elapsed()).max(pause / 2)))
 }
 
-/// The fleet as the watch shows it, or as our last write left it; none when it is gone. After a conflict the watch is behind, for how long
-/// nobody knows: then the API server is asked.
+/// The fleet as the watch shows it, or as our last write left it; none when it is gone, which the watch may not know yet. After a
+/// conflict the watch is behind, for how long nobody knows: then the API server is asked.
 async fn newest(operator: &Operator, watched: &ClassifierFleet, uid: &str) -> Result<Option<ClassifierFleet>, Error> {
+    if operator.memory.is_gone(uid) {
+        return Ok(None);
+    }
     if operator.memory.with(uid, |remembered| std::mem::take(&mut remembered.conflict)) {
         let live = operator.api(watched).get_opt(&watched.name_any()).await.map_err(Error::Read)?;
         let Some(live) = live.filter(|live| live.metadata.uid.as_deref() == Some(uid)) else { return Ok(None) };
@@ -316,6 +319,6 @@ async fn release(operator: &Operator, cloud: &Cloud, outcome: &Outcome, uid: &st
     written.map_err(Error::Finalizer)?;
     tracing::info!(fleet = fleet.name_any(), namespace = fleet.namespace(), "the fleet is gone, and all its instances");
     operator.metrics.forget(&Labels::of(fleet));
-    operator.memory.forget(uid);
+    operator.memory.let_go(uid, operator.clock.now());
     Ok(Action::await_change())
 }

@@ -196,3 +196,15 @@ fn a_fresh_operator_remembers_the_number_it_finds() {
     let observed = observe(&Memory::default(), vec![], noon());
     assert_eq!(observed.history.iter().map(|entry| (entry.at, entry.workers)).collect::<Vec<_>>(), [(noon(), 4)]);
 }
+
+#[test]
+fn a_fleet_that_was_let_go_is_known_to_be_gone_for_as_long_as_a_watch_may_lag() {
+    let memory = Memory::default();
+    memory.with(UID, |remembered| remembered.failures = 3);
+    assert!(!memory.is_gone(UID));
+    memory.let_go(UID, noon());
+    assert!(memory.is_gone(UID));
+    assert_eq!(memory.with(UID, |remembered| remembered.failures), 0, "nothing else is remembered");
+    memory.let_go("uid-2", noon() + SignedDuration::from_hours(2));
+    assert!(!memory.is_gone(UID) && memory.is_gone("uid-2"), "not for ever");
+}
