@@ -18,6 +18,7 @@ use reqwest::{Client, Response};
 use serde_json::Value;
 use support::{colours, until};
 use uuid::Uuid;
+use xtask::process::Process;
 use xtask::stack::Stack;
 
 /// Least of a quick run; CLASSIFIERFLEET_UPLOADS says another number.
@@ -161,8 +162,9 @@ async fn disturb(stack: &Stack, disturbances: &Disturbances) -> Infallible {
                 "restarts of SQS and S3"
             }
             _ => {
-                let processes = stack.supervisor().processes().into_iter();
-                let gateways: Vec<_> = processes.filter(|process| process.command.contains(GATEWAY)).collect();
+                // Not by the whole command line: what runs the pods is told on its own where the gateway's program lies.
+                let is_gateway = |process: &Process| process.command.split(' ').next().is_some_and(|program| program.ends_with(GATEWAY));
+                let gateways: Vec<_> = stack.supervisor().processes().into_iter().filter(is_gateway).collect();
                 if let Some(one) = gateways.get(chance % gateways.len().max(1)) {
                     kill(Pid::from_raw(one.pid), Signal::SIGKILL).unwrap();
                 }
