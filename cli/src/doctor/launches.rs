@@ -30,21 +30,26 @@ pub(super) async fn check(ec2: &Ec2, fleet: &ClassifierFleet) -> Vec<Finding> {
 }
 
 fn refused(offering: &Offering, error: &Error) -> Finding {
-    if error.is("UnauthorizedOperation") || error.is("InvalidLaunchTemplateName.NotFoundException") || error.code.is_none() {
-        return Finding::unknown(SUBJECT, format!("Whether EC2 would launch workers is not known: {error}"), remedy_of_silence(error));
+    if let Some(remedy) = silence(error) {
+        return Finding::unknown(SUBJECT, format!("Whether EC2 would launch workers is not known: {error}"), remedy);
     }
     let sentence = format!("EC2 would not launch {}: {error}", words(offering));
     Finding::wrong(SUBJECT, sentence, "Mend what EC2 names in spec.workers.template; docs/ec2-errors.md has each code")
 }
 
-fn remedy_of_silence(error: &Error) -> &'static str {
-    if error.is("UnauthorizedOperation") {
-        return "Ask with the rights of docs/iam/operator.json, which the operator's role must have too";
+/// What to do about an error that says nothing of the offering.
+fn silence(error: &Error) -> Option<&'static str> {
+    match (error.code.as_deref(), error.verdict()) {
+        (Some("UnauthorizedOperation"), _) => {
+            Some("Ask with the rights of docs/iam/operator.json, which the operator's role must have too")
+        }
+        (Some("InvalidLaunchTemplateName.NotFoundException"), _) => {
+            Some("The operator makes the fleet's launch template once it knows image and queues: mend what it says first")
+        }
+        (None, _) => Some("Check your own AWS credentials and region (AWS_REGION), and whether EC2 can be reached from here"),
+        (_, ec2::Verdict::Refused) => None,
+        (_, ec2::Verdict::Throttled | ec2::Verdict::Unknown) => Some("EC2 is busy: ask again in a minute"),
     }
-    if error.code.is_some() {
-        return "The operator makes the fleet's launch template once it knows image and queues: mend what it says first";
-    }
-    "Check your own AWS credentials and region (AWS_REGION), and whether EC2 can be reached from here"
 }
 
 fn words(Offering { instance_type, subnet_id, spot }: &Offering) -> String {
