@@ -25,7 +25,7 @@ pub struct Workers {
     pub replicas: Option<i32>,
     /// What a worker is made from.
     pub template: Template,
-    /// Seconds from launch until a worker must have registered; one that has not is terminated and replaced.
+    /// Seconds from launch until a worker must have registered; one that has not is replaced, told to drain, and terminated 30 s later.
     #[serde(default = "boot_timeout")]
     #[schemars(range(min = 5, max = 3600))]
     pub boot_timeout_seconds: i32,

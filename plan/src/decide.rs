@@ -8,11 +8,11 @@ use crate::census::{coming, count, is_being_started, unlisted};
 use crate::desired::{Desired, desired, limited};
 use crate::pool::to_prepare;
 use crate::rollout::Rolling;
-use crate::scale_in::{Budget, choose, is_paid_for, overdue, surplus_stopped};
+use crate::scale_in::{Budget, choose, is_late, is_paid_for, overdue, surplus_stopped};
 use crate::scale_out::{Sources, Wanted, sources};
 use crate::{
-    Action, Alarm, Census, Fleet, INTENT_KEPT, Inputs, Instance, Intent, Inventory, Observed, Plan, STALE_AFTER, Target, Termination,
-    UNLISTED_GONE,
+    Action, Alarm, Census, Fleet, INTENT_KEPT, Inputs, Instance, Intent, Inventory, Observed, Plan, Reason, STALE_AFTER, Target,
+    Termination, UNLISTED_GONE,
 };
 
 /// What to do now. The same arguments give the same plan, in every operator, in whichever order they are listed.
@@ -32,6 +32,7 @@ pub fn decide(fleet: &Fleet, observed: &Observed, now: Timestamp) -> Plan {
         pursue: unanswered.map(|intent| intent.token.clone()).collect(),
         settle: Vec::new(),
         drain: Vec::new(),
+        give_up: Vec::new(),
         keep: Vec::new(),
         terminate: Vec::new(),
         alarm: None,
@@ -65,6 +66,8 @@ struct Acting<'a> {
     inventory: &'a Inventory,
     /// Workers that take jobs or will, as far as EC2 lists them, without those that are given up.
     active: Vec<&'a Instance>,
+    /// Those that are given up now.
+    late: Vec<&'a Instance>,
     rolling: Rolling,
     /// Workers that take jobs.
     ready: u32,
@@ -79,11 +82,9 @@ struct Acting<'a> {
 
 impl<'a> Acting<'a> {
     fn new(fleet: &'a Fleet, observed: &'a Observed, inventory: &'a Inventory, plan: &Plan, now: Timestamp) -> Self {
-        let given_up = |instance: &&Instance| overdue(fleet, instance, inventory.at).is_some();
         let active = inventory.instances.iter().filter(|instance| instance.is_active());
-        let (never_ready, active): (Vec<&Instance>, Vec<&Instance>) = active.partition(given_up);
-        let rolling = Rolling::of(fleet, observed, inventory, &active, &never_ready, now);
-        let never_ready = count(never_ready.len());
+        let (late, active): (Vec<&Instance>, Vec<&Instance>) = active.partition(|instance| is_late(fleet, instance, inventory.at));
+        let rolling = Rolling::of(fleet, observed, inventory, &active, &late, now);
         let to_prepare = if rolling.outdated > 0 { 0 } else { to_prepare(fleet, observed, inventory, now) };
         Self {
             fleet,
@@ -92,8 +93,9 @@ impl<'a> Acting<'a> {
             active,
             rolling,
             ready: plan.census.ready,
-            capacity: plan.census.capacity() - never_ready,
-            live: plan.census.live() - never_ready,
+            capacity: plan.census.capacity() - count(late.len()),
+            late,
+            live: plan.census.live(),
             to_prepare: to_prepare.min(fleet.max.saturating_sub(plan.desired)),
             now,
         }
@@ -103,12 +105,17 @@ impl<'a> Acting<'a> {
         plan.settle = settled(&self.observed.intents, self.inventory, self.now);
         let instances = self.inventory.instances.iter().filter(|instance| !is_being_started(self.observed, instance, self.now));
         plan.terminate = instances.filter_map(|instance| overdue(self.fleet, instance, self.inventory.at)).collect();
+        plan.give_up = self.late.iter().map(|instance| instance.id.clone()).collect();
+        plan.give_up.sort();
         self.remove(plan);
         self.guard(plan);
         self.add(plan);
         self.tidy_pool(plan);
         self.keep(plan, floor);
         plan.terminate.sort_by(|a, b| a.id.cmp(&b.id));
+        for id in &plan.give_up {
+            plan.steps.push(format!("{id} is told to leave: {}.", Reason::BootTimeout));
+        }
         for Termination { id, reason } in &plan.terminate {
             plan.steps.push(format!("{id} is terminated: {reason}."));
         }

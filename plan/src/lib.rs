@@ -41,3 +41,7 @@ pub const STALE_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// EC2 bills at least so much at every start of an instance.
 pub const PAID_MINUTE: SignedDuration = SignedDuration::from_secs(60);
+
+/// A worker that is late to register has so long to leave when it is told to, if no list shows it ready by then. Longer than EC2's
+/// lists lag and a worker takes to see its order together.
+pub const UNREADY_DRAIN: SignedDuration = SignedDuration::from_secs(30);

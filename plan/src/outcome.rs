@@ -27,6 +27,8 @@ pub struct Plan {
     pub settle: Vec<String>,
     /// Instances to tell to drain.
     pub drain: Vec<String>,
+    /// Instances that did not register in time: to tell to drain, and to count against their offering and revision.
+    pub give_up: Vec<String>,
     /// Instances to tell that they stay though they have nothing to do.
     pub keep: Vec<String>,
     /// Instances to terminate.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::inputs::is_worth_keeping;
-use crate::{Fleet, Instance, Inventory, PAID_MINUTE, Reason, State, Termination};
+use crate::{Fleet, Instance, Inventory, PAID_MINUTE, Reason, State, Termination, UNREADY_DRAIN};
 
 /// How many may go, of those that are ready and of those that are not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,16 +41,20 @@ pub(crate) fn is_paid_for(instance: &Instance, now: Timestamp) -> bool {
     now.duration_since(instance.launched_at) < PAID_MINUTE
 }
 
-/// An instance that has had its time by `listed`, when EC2 was asked: an older list does not know whether it is ready by now,
-/// or has left and come again. One that is ready and not draining never has.
+/// It has had its time to register by `listed`, when EC2 was asked, and is not seen to have: the list may lag behind it.
+pub(crate) fn is_late(fleet: &Fleet, instance: &Instance, listed: Timestamp) -> bool {
+    instance.is_live() && !instance.ready && listed.duration_since(instance.boots_since) > fleet.boot_timeout
+}
+
+/// An instance that was told to drain and has had its time by `listed`, when EC2 was asked: an older list does not know whether it
+/// has left and come again. None goes unasked: one that is late may have registered where the list does not show it, and takes no
+/// jobs once it is told. One that lists show unready for long enough after that never has.
 pub(crate) fn overdue(fleet: &Fleet, instance: &Instance, listed: Timestamp) -> Option<Termination> {
-    if !instance.is_live() {
-        return None;
-    }
-    let reason = match instance.draining_since {
-        Some(since) if listed.duration_since(since) > fleet.drain_timeout => Reason::DrainDeadline,
-        None if !instance.ready && listed.duration_since(instance.boots_since) > fleet.boot_timeout => Reason::BootTimeout,
-        _ => return None,
+    let had = listed.duration_since(instance.draining_since.filter(|_| instance.is_live())?);
+    let reason = match () {
+        () if is_late(fleet, instance, listed) && had > fleet.drain_timeout.min(UNREADY_DRAIN) => Reason::BootTimeout,
+        () if had > fleet.drain_timeout => Reason::DrainDeadline,
+        () => return None,
     };
     Some(Termination { id: instance.id.clone(), reason })
 }

@@ -211,19 +211,40 @@ fn a_busy_worker_is_drained_not_terminated() {
 }
 
 #[test]
-fn time_ends_for_those_that_never_register_or_never_leave() {
-    let instances =
-        vec![booting("i-slow", 301), booting("i-fine", 299), draining("i-stuck", 121), draining("i-leaving", 119), ready("i-old", 9000)];
-    let plan = plan(&fleet(), &observed(15, instances));
-    assert_eq!(terminated(&plan), [("i-slow", Reason::BootTimeout), ("i-stuck", Reason::DrainDeadline)]);
-    assert_eq!(launched(&plan), 1, "the one that never registered is replaced");
+fn time_ends_for_those_that_never_leave() {
+    let instances = vec![draining("i-stuck", 121), draining("i-leaving", 119), ready("i-old", 9000)];
+    let plan = plan(&fleet(), &observed(5, instances));
+    assert_eq!(terminated(&plan), [("i-stuck", Reason::DrainDeadline)]);
+}
+
+/// EC2's lists lag: it may have registered, and be at work.
+#[test]
+fn who_is_late_to_register_is_told_to_leave_before_it_is_ended() {
+    let plan = plan(&fleet(), &observed(15, vec![booting("i-slow", 301), booting("i-fine", 299), ready("i-old", 9000)]));
+    assert_eq!((&plan.give_up[..], &plan.drain[..], &plan.terminate[..]), (&["i-slow".to_owned()][..], &[][..], &[][..]));
+    assert_eq!(launched(&plan), 1, "it is replaced at once");
+    assert!(
+        plan.steps.contains(&"i-slow is told to leave: it did not register within workers.bootTimeoutSeconds.".to_owned()),
+        "{:?}",
+        plan.steps
+    );
+}
+
+#[test]
+fn who_is_late_and_told_to_leave_is_ended_unless_it_has_registered() {
+    let told = |ago_seconds: i64, ready: bool| Instance { ready, boots_since: ago(340), ..draining("i-late", ago_seconds) };
+    let ended = |instance: Instance| plan(&fleet(), &observed(0, vec![instance])).terminate.first().map(|ended| ended.reason);
+    assert_eq!(ended(told(29, false)), None);
+    assert_eq!(ended(told(31, false)), Some(Reason::BootTimeout));
+    assert_eq!(ended(told(119, true)), None, "it may finish what it has");
+    assert_eq!(ended(told(121, true)), Some(Reason::DrainDeadline));
 }
 
 #[test]
 fn a_worker_that_was_started_again_has_its_time_to_register_again() {
     let restarted = |ago_seconds: i64| Instance { boots_since: ago(ago_seconds), ..booting("i-1", 9000) };
-    let terminated_after = |seconds: i64| terminated(&plan(&fleet(), &observed(5, vec![restarted(seconds)]))).len();
-    assert_eq!([299, 301].map(terminated_after), [0, 1]);
+    let given_up_after = |seconds: i64| plan(&fleet(), &observed(5, vec![restarted(seconds)])).give_up.len();
+    assert_eq!([299, 301].map(given_up_after), [0, 1]);
 }
 
 /// A worker that registered after EC2 was asked must not be terminated for what an old list shows.
@@ -231,7 +252,8 @@ fn a_worker_that_was_started_again_has_its_time_to_register_again() {
 fn an_old_list_gives_up_nobody() {
     let mut observed = observed(10, vec![booting("i-slow", 310), draining("i-busy", 130)]);
     observed.inventory.as_mut().unwrap().at = ago(20);
-    assert_eq!(plan(&fleet(), &observed).terminate, []);
+    let plan = plan(&fleet(), &observed);
+    assert_eq!((plan.give_up, plan.terminate), (vec![], vec![]));
 }
 
 #[test]

@@ -111,9 +111,11 @@ fn a_bad_revision_leaves_the_old_workers_and_says_so() {
     play.expect(&[
         "60: launch 1 t3.small",
         "361: launch 1 t3.small",
-        "361: terminate i-3 BootTimeout",
-        "662: terminate i-4 BootTimeout",
+        "361: give up i-3",
+        "392: terminate i-3 BootTimeout",
+        "662: give up i-4",
         "662: alarm RolloutStalled { never_ready: 2 }",
+        "693: terminate i-4 BootTimeout",
     ]);
     assert_eq!((play.on("new"), play.on("bad"), play.ready()), (3, 0, 3));
     assert_eq!(play.steps()[1], "2 workers of revision bad in a row were never ready: nothing is replaced by it.");
@@ -121,11 +123,13 @@ fn a_bad_revision_leaves_the_old_workers_and_says_so() {
     play.run(2000);
     play.expect(&[
         "962: launch 1 t3.small",
-        "1263: terminate i-5 BootTimeout",
+        "1263: give up i-5",
         "1263: alarm RolloutStalled { never_ready: 3 }",
+        "1294: terminate i-5 BootTimeout",
         "1863: launch 1 t3.small",
-        "2164: terminate i-6 BootTimeout",
+        "2164: give up i-6",
         "2164: alarm RolloutStalled { never_ready: 4 }",
+        "2195: terminate i-6 BootTimeout",
     ]);
     assert_eq!(play.on("new"), 3);
     // Whoever mends it gets a roll-out at once.
@@ -158,9 +162,11 @@ fn without_surge_a_bad_revision_costs_one_worker() {
         "60: drain i-0",
         "61: launch 1 t3.small",
         "362: launch 1 t3.small",
-        "362: terminate i-3 BootTimeout",
-        "663: terminate i-4 BootTimeout",
+        "362: give up i-3",
+        "393: terminate i-3 BootTimeout",
+        "663: give up i-4",
         "663: alarm RolloutStalled { never_ready: 2 }",
+        "694: terminate i-4 BootTimeout",
     ]);
     assert_eq!((play.on("new"), play.ready()), (2, 2));
 }

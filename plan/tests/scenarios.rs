@@ -44,12 +44,15 @@ fn a_boot_that_never_ends_is_ended() {
     play.expect(&[
         "0: launch 1 t3.small",
         "301: launch 1 t3.small",
-        "301: terminate i-0 BootTimeout",
-        "602: terminate i-1 BootTimeout",
+        "301: give up i-0",
+        "332: terminate i-0 BootTimeout",
+        "602: give up i-1",
         "602: alarm RolloutStalled { never_ready: 2 }",
+        "633: terminate i-1 BootTimeout",
         "902: launch 1 t3.small",
-        "1203: terminate i-2 BootTimeout",
+        "1203: give up i-2",
         "1203: alarm RolloutStalled { never_ready: 3 }",
+        "1234: terminate i-2 BootTimeout",
     ]);
     assert_eq!(play.steps()[1], "3 workers of revision new in a row were never ready: nothing is replaced by it.");
     assert_eq!(play.steps()[2], "1 more must wait: the revision is tried again later, one worker at a time.");

@@ -56,6 +56,8 @@ pub enum News {
     },
     /// These were told to drain.
     Draining(Vec<String>),
+    /// These did not register in time, and were told to drain.
+    GivenUp(Vec<String>),
     /// This one was terminated.
     Terminated(Termination),
     /// The worker on this one had to be started again, so often since it booted.
@@ -95,7 +97,8 @@ pub async fn act(
     let (intents, offerings) = (kept(&fleet, plan), observation.offerings.clone());
     let news = observation.restarted.iter().map(|(id, times)| News::Restarted(id.clone(), *times)).collect();
     let mut outcome = Outcome { intents, offerings, fleet, news, fault: None, go_on: false };
-    remove::terminate(&acting, &mut outcome, observation, &plan.terminate).await?;
+    remove::terminate(&acting, &mut outcome, &plan.terminate).await?;
+    remove::give_up(&acting, &mut outcome, observation, &plan.give_up).await?;
     let new = template_version.map_or_else(Vec::new, |version| launch::intents(revision, version, plan, &operator.chance, now));
     launch::pursue(&acting, &mut outcome, new, observation.observed.inventory.as_ref()).await?;
     remove::drain(&acting, &mut outcome, &plan.drain).await?;

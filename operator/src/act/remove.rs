@@ -2,7 +2,7 @@
 
 use ec2::tags;
 use jiff::Timestamp;
-use plan::{Reason, Termination};
+use plan::Termination;
 
 use super::{Acting, News, Outcome};
 use crate::memory::Told;
@@ -12,13 +12,31 @@ use crate::reconcile::Error;
 
 /// Tells `ids` to finish what they have and leave.
 pub(super) async fn drain(acting: &Acting<'_>, outcome: &mut Outcome, ids: &[String]) -> Result<(), Error> {
+    if !ids.is_empty() {
+        tell_to_leave(acting, ids).await?;
+        outcome.news.push(News::Draining(ids.to_vec()));
+    }
+    Ok(())
+}
+
+/// Tells `ids` to leave, which did not register in time: they count against their offerings.
+pub(super) async fn give_up(acting: &Acting<'_>, outcome: &mut Outcome, observation: &Observation, ids: &[String]) -> Result<(), Error> {
     if ids.is_empty() {
         return Ok(());
     }
+    tell_to_leave(acting, ids).await?;
+    let inventory = observation.observed.inventory.as_ref();
+    for instance in ids.iter().filter_map(|id| inventory?.find(id)) {
+        offerings::refused(&mut outcome.offerings, &instance.offering, "BootTimeout", acting.closed_until());
+    }
+    outcome.news.push(News::GivenUp(ids.to_vec()));
+    Ok(())
+}
+
+async fn tell_to_leave(acting: &Acting<'_>, ids: &[String]) -> Result<(), Error> {
     acting.cloud.inventory.hurry();
     let at = tell(acting, ids, tags::DRAIN).await?;
     remember(acting, ids, Told::Drain(at));
-    outcome.news.push(News::Draining(ids.to_vec()));
     Ok(())
 }
 
@@ -42,13 +60,8 @@ async fn tell(acting: &Acting<'_>, ids: &[String], intent: &str) -> Result<Times
     Ok(at)
 }
 
-/// Terminates those whose time is over. Workers that never became ready count against their offering.
-pub(super) async fn terminate(
-    acting: &Acting<'_>,
-    outcome: &mut Outcome,
-    observation: &Observation,
-    ended: &[Termination],
-) -> Result<(), Error> {
+/// Terminates those whose time is over.
+pub(super) async fn terminate(acting: &Acting<'_>, outcome: &mut Outcome, ended: &[Termination]) -> Result<(), Error> {
     if ended.is_empty() {
         return Ok(());
     }
@@ -56,12 +69,6 @@ pub(super) async fn terminate(
     let ids: Vec<String> = ended.iter().map(|termination| termination.id.clone()).collect();
     acting.cloud.ec2.terminate_instances(&ids).await.map_err(Error::Remove)?;
     remember(acting, &ids, Told::Terminate(acting.now));
-    for Termination { id, .. } in ended.iter().filter(|ended| ended.reason == Reason::BootTimeout) {
-        let instance = observation.observed.inventory.as_ref().and_then(|inventory| inventory.find(id));
-        if let Some(instance) = instance {
-            offerings::refused(&mut outcome.offerings, &instance.offering, "BootTimeout", acting.closed_until());
-        }
-    }
     outcome.news.extend(ended.iter().cloned().map(News::Terminated));
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crds::ClassifierFleetStatus;
 use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Resource as _, ResourceExt as _};
-use plan::{LimitedBy, Plan, Reason};
+use plan::{LimitedBy, Plan, Reason, UNREADY_DRAIN};
 
 use crate::act::{News, Outcome};
 use crate::context::{Operator, reporter};
@@ -60,6 +60,7 @@ fn event(news: &News, closed: Duration) -> Event {
             warning("OfferingClosed", "Launch", format!("{offering} is left alone for {} s: {message}", closed.as_secs_f64()))
         }
         News::Draining(ids) => normal("Draining", "Drain", format!("Told to finish and leave: {}.", ids.join(", "))),
+        News::GivenUp(ids) => warning("BootTimeout", "Drain", given_up(ids)),
         News::Terminated(ended) if !is_failure(ended.reason) => {
             normal("Terminated", "Terminate", format!("{} was terminated: {}.", ended.id, ended.reason))
         }
@@ -67,6 +68,14 @@ fn event(news: &News, closed: Duration) -> Event {
         News::LaunchFailed { message, .. } => warning("LaunchFailed", "Launch", message.clone()),
         News::Restarted(id, times) => warning("WorkerRestarted", "Observe", restarted(id, *times)),
     }
+}
+
+fn given_up(ids: &[String]) -> String {
+    let leave = UNREADY_DRAIN.as_secs();
+    format!(
+        "Not registered within spec.workers.bootTimeoutSeconds, and told to leave; terminated if not registered {leave} s later either: {}.",
+        ids.join(", ")
+    )
 }
 
 fn restarted(id: &str, times: u32) -> String {

@@ -69,9 +69,11 @@ fn count(metrics: &Metrics, fleet: &Labels, news: &News) {
         News::Launched(_, ids) => metrics.launched.with_label_values(&fleet.and("launch")).inc_by(number(ids)),
         News::Started(ids) => metrics.launched.with_label_values(&fleet.and("start")).inc_by(number(ids)),
         News::Draining(ids) => metrics.removed.with_label_values(&fleet.and("drain")).inc_by(number(ids)),
+        News::GivenUp(ids) => metrics.removed.with_label_values(&fleet.and("boot_timeout")).inc_by(number(ids)),
         News::Terminated(ended) => {
             let reason = match ended.reason {
-                Reason::BootTimeout => "boot_timeout",
+                // Counted when it was given up.
+                Reason::BootTimeout => return,
                 Reason::DrainDeadline => "drain_deadline",
                 Reason::NotReusable => "not_reusable",
                 Reason::PoolFull => "pool_full",

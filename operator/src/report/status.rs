@@ -4,7 +4,7 @@ use crds::{ClassifierFleetStatus, Decision, QueueStatus, RolloutStatus, WorkersS
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
-use plan::{Census, Counted, Observed, Plan, Reason, Rollout};
+use plan::{Census, Counted, Observed, Plan, Rollout};
 
 use super::conditions::{self, Facts};
 use crate::act::Outcome;
@@ -43,7 +43,7 @@ fn rollout(observed: &Observed, plan: &Plan, revision: &str, now: Timestamp) -> 
         let instance = observed.inventory.as_ref().and_then(|inventory| inventory.find(id));
         instance.is_some_and(|instance| instance.revision == revision)
     };
-    let failed = plan.terminate.iter().filter(|ended| ended.reason == Reason::BootTimeout && of_revision(&ended.id)).count();
+    let failed = plan.give_up.iter().filter(|id| of_revision(id)).count();
     let failed = u32::try_from(failed).unwrap_or(u32::MAX);
     RolloutStatus {
         revision: revision.to_owned(),

@@ -8,7 +8,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::{Alarm, Fleet, INTENT_KEPT, Instance, Observed, Offering, Plan, Reason, STALE_AFTER};
+use crate::{Alarm, Fleet, INTENT_KEPT, Instance, Observed, Offering, Plan, STALE_AFTER};
 
 /// A promise that a plan breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub fn check(fleet: &Fleet, observed: &Observed, plan: &Plan, now: Timestamp) ->
 }
 
 fn is_ended(plan: &Plan, instance: &Instance) -> bool {
-    plan.terminate.iter().any(|ended| ended.id == instance.id)
+    plan.give_up.contains(&instance.id) || plan.terminate.iter().any(|ended| ended.id == instance.id)
 }
 
 struct Check<'a> {
@@ -45,7 +45,7 @@ struct Check<'a> {
     plan: &'a Plan,
     now: Timestamp,
     instances: &'a [Instance],
-    /// Workers that take jobs or will, without those that the plan terminates.
+    /// Workers that take jobs or will, without those that the plan gives up or terminates.
     active: Vec<&'a Instance>,
     broken: Vec<Violation>,
 }
@@ -75,17 +75,19 @@ impl Check<'_> {
 
     /// Workers that take jobs or will, without those that the plan gives up.
     fn capacity(&self) -> u32 {
-        self.plan.census.capacity() - self.given_up()
-    }
-
-    fn given_up(&self) -> u32 {
-        number(self.plan.terminate.iter().filter(|ended| ended.reason == Reason::BootTimeout).count())
+        self.plan.census.capacity() - number(self.plan.give_up.len())
     }
 
     /// Workers of the current revision that the plan gives up.
     fn failing(&self) -> u32 {
-        let never_ready = self.plan.terminate.iter().filter(|ended| ended.reason == Reason::BootTimeout);
-        number(never_ready.filter(|ended| self.find(&ended.id).is_some_and(|instance| !self.is_outdated(instance))).count())
+        let current = |id: &&String| self.find(id).is_some_and(|instance| !self.is_outdated(instance));
+        number(self.plan.give_up.iter().filter(current).count())
+    }
+
+    /// It had its time to register when EC2 was asked, and did not.
+    fn is_late(&self, instance: &Instance) -> bool {
+        let had = self.observed.inventory.as_ref().map(|inventory| inventory.at.duration_since(instance.boots_since));
+        !instance.ready && had.is_some_and(|had| had > self.fleet.boot_timeout)
     }
 
     fn drained(&self) -> u32 {
@@ -123,7 +125,7 @@ impl Check<'_> {
 
     fn limits(&mut self) {
         let (fleet, plan, added) = (self.fleet, self.plan, self.added(None));
-        let live = plan.census.live() - self.given_up() + added;
+        let live = plan.census.live() + added;
         let most = fleet.max.saturating_add(self.surge());
         self.require(added == 0 || live <= most, "a launch never takes the fleet above max, or max + maxSurge in a roll-out");
         let asked = plan.desired.saturating_add(self.surge()).max(plan.desired + fleet.pool.prepared);
@@ -139,8 +141,7 @@ impl Check<'_> {
         }
         let nothing_left = fleet.deleting && self.is_fresh() && plan.census.total() == 0;
         self.require(plan.gone == nothing_left, "gone means that nothing is left");
-        let live = plan.census.live() - self.given_up();
-        let runaway = self.is_fresh() && live > fleet.max.saturating_add(fleet.update.max_surge);
+        let runaway = self.is_fresh() && plan.census.live() > fleet.max.saturating_add(fleet.update.max_surge);
         let says_so = matches!(plan.alarm, Some(Alarm::Runaway { .. }));
         self.require(says_so == (runaway && !fleet.deleting), "more instances than there may be are told");
         self.require(!runaway || added == 0, "with more instances than there may be nothing is launched");
@@ -148,7 +149,7 @@ impl Check<'_> {
 
     fn knowledge(&mut self) {
         let plan = self.plan;
-        let removes = !plan.drain.is_empty() || !plan.terminate.is_empty() || plan.gone;
+        let removes = !plan.drain.is_empty() || !plan.give_up.is_empty() || !plan.terminate.is_empty() || plan.gone;
         let idle = self.added(None) == 0 && plan.settle.is_empty() && plan.keep.is_empty() && !removes;
         self.require(self.is_fresh() || idle, "without a fresh inventory nothing is launched, removed or forgotten");
     }

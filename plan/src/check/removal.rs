@@ -2,7 +2,7 @@
 
 use super::{Check, are_distinct, number};
 use crate::rollout::is_stalled;
-use crate::{Action, Instance, PAID_MINUTE, Reason, State, Termination};
+use crate::{Action, Instance, PAID_MINUTE, Reason, State, Termination, UNREADY_DRAIN};
 
 impl Check<'_> {
     pub(super) fn removals(&mut self) {
@@ -10,6 +10,11 @@ impl Check<'_> {
         let terminated: Vec<&String> = plan.terminate.iter().map(|ended| &ended.id).collect();
         self.require(are_distinct(&plan.drain) && are_distinct(terminated.iter().copied()), "nothing is removed twice");
         self.require(!plan.drain.iter().any(|id| terminated.contains(&id)), "an instance is drained or terminated, not both");
+        let late: Vec<&String> = self.instances.iter().filter(|it| it.is_active() && self.is_late(it)).map(|it| &it.id).collect();
+        let given_up = plan.give_up.iter().all(|id| late.contains(&id) && !plan.drain.contains(id));
+        self.require(given_up && are_distinct(&plan.give_up), "only who is late to register is given up, and not drained as well");
+        let all = late.len() == plan.give_up.len();
+        self.require(all || !self.is_fresh(), "who is late to register is given up");
         let active = plan.drain.iter().all(|id| self.find(id).is_some_and(Instance::is_active));
         self.require(active, "only active instances are drained");
         let ended = plan.terminate.iter().all(|ended| self.may_end(ended));
@@ -18,7 +23,7 @@ impl Check<'_> {
         self.require(stay && are_distinct(&plan.keep) && number(plan.keep.len()) <= plan.desired, "those that stay are ready, and wanted");
         self.paid_minute();
         self.pool();
-        let goes = |it: &&Instance| plan.drain.contains(&it.id) || terminated.contains(&&it.id);
+        let goes = |it: &&Instance| plan.drain.contains(&it.id) || plan.give_up.contains(&it.id) || terminated.contains(&&it.id);
         let named = |it: &Instance| {
             self.observed.intents.iter().any(|intent| intent.action == Action::Start && intent.instance_ids.contains(&it.id))
         };
@@ -35,16 +40,12 @@ impl Check<'_> {
             && !instance.offering.spot
             && instance.revision == fleet.revision
             && fleet.offerings.contains(&instance.offering);
+        let drains_for = instance.draining_since.map(|since| inventory.at.duration_since(since));
         let being_started = self.observed.intents.iter().any(|intent| !intent.answered && intent.starts_unseen(instance));
+        let had_time_to_leave = |time| !being_started && instance.is_live() && drains_for.is_some_and(|drains_for| drains_for > time);
         match reason {
-            Reason::DrainDeadline => {
-                !being_started
-                    && instance.is_live()
-                    && instance.draining_since.is_some_and(|since| inventory.at.duration_since(since) > fleet.drain_timeout)
-            }
-            Reason::BootTimeout => {
-                instance.is_active() && !instance.ready && inventory.at.duration_since(instance.boots_since) > fleet.boot_timeout
-            }
+            Reason::DrainDeadline => had_time_to_leave(fleet.drain_timeout),
+            Reason::BootTimeout => self.is_late(instance) && had_time_to_leave(fleet.drain_timeout.min(UNREADY_DRAIN)),
             Reason::Deleting => stopped && !being_started && fleet.deleting,
             Reason::NotReusable => stopped && !being_started && !can_be_used,
             Reason::PoolFull => stopped && !being_started && can_be_used,

@@ -80,6 +80,9 @@ impl Play {
         if !plan.drain.is_empty() {
             self.log.push(format!("{at}: drain {}", plan.drain.join(" ")));
         }
+        if !plan.give_up.is_empty() {
+            self.log.push(format!("{at}: give up {}", plan.give_up.join(" ")));
+        }
         if !plan.keep.is_empty() {
             self.log.push(format!("{at}: keep {}", plan.keep.join(" ")));
         }

@@ -4,7 +4,6 @@
 use jiff::{SignedDuration, Timestamp};
 use plan::{
     Action, Change, Closed, Fleet, Instance, Intent, Next, Observed, Plan, Pursuit, Question, Reason, Recommendation, Reply, Rollout,
-    Termination,
 };
 
 use super::cloud::Refusal;
@@ -59,7 +58,7 @@ impl Reconcile {
     /// At `phase`, or at the first one after it in which anything is to be done.
     fn at(mut self, phase: Phase) -> Self {
         self.phase = phase;
-        if self.phase == Phase::Terminate && self.plan.terminate.is_empty() {
+        if self.phase == Phase::Terminate && self.plan.terminate.is_empty() && self.plan.give_up.is_empty() {
             self.phase = Phase::Write;
         }
         if let Phase::Ask(begun) = self.phase {
@@ -89,6 +88,8 @@ impl Reconcile {
             Phase::Terminate => {
                 let ended = self.terminate(world)?;
                 operator.told.extend(ended.into_iter().map(|id| (id, Told::Terminate(time))));
+                world.cloud.drain(&self.plan.give_up);
+                operator.told.extend(self.plan.give_up.iter().map(|id| (id.clone(), Told::Drain(time))));
                 Phase::Write
             }
             Phase::Write => {
@@ -274,7 +275,7 @@ impl Reconcile {
             operator.changes.push(Change { at: now, by: i64::from(plan.desired) - i64::from(self.status.desired) });
         }
         self.status.desired = plan.desired;
-        self.status.rollout = (fleet.revision.clone(), rolled(fleet, &self.observed, &plan.terminate, now));
+        self.status.rollout = (fleet.revision.clone(), rolled(fleet, &self.observed, &plan.give_up, now));
         let forgets = |pursued: &Pursued| pursued.is_void || (operator.bug == Some(Bug::ForgottenAtOnce) && pursued.intent.answered);
         self.status.intents = self.intents.iter().filter(|pursued| !forgets(pursued)).map(|pursued| pursued.intent.clone()).collect();
         self.status.gone = plan.gone && self.status.intents.iter().all(|intent| intent.answered);
@@ -283,12 +284,11 @@ impl Reconcile {
     }
 }
 
-fn rolled(fleet: &Fleet, observed: &Observed, ended: &[Termination], now: Timestamp) -> Rollout {
+fn rolled(fleet: &Fleet, observed: &Observed, given_up: &[String], now: Timestamp) -> Rollout {
     let instances = observed.inventory.iter().flat_map(|inventory| &inventory.instances);
     let current = |instance: &&Instance| instance.revision == fleet.revision;
     let ready = instances.clone().filter(current).any(|instance| instance.is_live() && instance.ready);
-    let failed = |ended: &&Termination| ended.reason == Reason::BootTimeout;
-    let failed = ended.iter().filter(failed).filter(|ended| instances.clone().filter(current).any(|it| it.id == ended.id)).count();
+    let failed = given_up.iter().filter(|id| instances.clone().filter(current).any(|it| it.id == **id)).count();
     let before = observed.rollout;
     let failed_at = if failed > 0 { Some(now) } else { before.failed_at };
     match ready {

@@ -194,6 +194,8 @@ impl<'a> Words<'a> {
         self.age(reconcile.now);
         if phase <= Phase::Terminate {
             plan.terminate.iter().for_each(|ended| self.id(&ended.id));
+            self.out.push(244);
+            plan.give_up.iter().for_each(|id| self.id(id));
         }
         if phase <= Phase::Write {
             self.before_writing(reconcile);

@@ -32,7 +32,9 @@ impl Operator {
         for launch in &plan.launch {
             go_on |= !self.launch(launch, &mut intents, &mut offerings, now);
         }
-        self.tell(&plan.drain, tags::DRAIN, now, Told::Drain);
+        for told in [&plan.give_up, &plan.drain] {
+            self.tell(told, tags::DRAIN, now, Told::Drain);
+        }
         self.tell(&plan.keep, tags::KEEP, now, Told::Keep);
         let status = self.fleet.status.get_or_insert_default();
         (status.launches, status.offerings) = (intents, offerings);

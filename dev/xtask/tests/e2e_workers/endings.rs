@@ -23,6 +23,7 @@ pub async fn a_worker_that_never_registers(world: &World) {
     let end = fleet.calls("TerminateInstances").await[0].clone();
     assert_eq!(end.instance_ids, std::slice::from_ref(&mute.id));
     assert!(end.at.duration_since(mute.launch_time) >= SignedDuration::from_secs(5), "it had its time");
+    assert_eq!(mute.tags.get("classifierfleet:intent").map(String::as_str), Some("drain"), "it was told to leave first");
     fleet
         .until("it counts against its offering", |status| {
             status.offerings[0].reason.as_deref() == Some("BootTimeout") && status.rollout.as_ref().is_some_and(|it| it.never_ready > 0)
@@ -53,7 +54,9 @@ pub async fn a_worker_that_crashes_again_and_again(world: &World) {
     until("people are told", async || fleet.events("WorkerRestarted").await.iter().any(|note| note.contains(&worker.id))).await;
     assert!(terminated(&fleet).await.is_empty(), "it gets time to become ready again");
     restarted(&fleet, &worker.id, 5).await;
-    until("it is given up", async || terminated(&fleet).await.iter().any(|ended| ended.id == worker.id)).await;
+    let told = || async { fleet.events("BootTimeout").await.iter().any(|note| note.contains(&worker.id)) };
+    until("it is given up", told).await;
+    until("it leaves", async || fleet.live().await.iter().all(|live| live.id != worker.id)).await;
     fleet.settles(1, 0).await;
     assert_ne!(fleet.live().await[0].id, worker.id, "another one does its work");
     assert!(fleet.metric("classifierfleet_restarted_workers_total", &[]).await >= 2.0);
