@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_real_trace_has_the_bound_that_another_solver_found() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/traces/azure-llm-2023-code.csv");
+        let path = "traces/azure-llm-2023-code.csv";
         let crate::arrivals::Arrivals::Trace(offsets) = crate::arrivals::Arrivals::read(path.as_ref()).unwrap() else { panic!() };
         let bound = lower_bound(&offsets, TASK).unwrap();
         assert!((9060.0..9080.0).contains(&bound), "HiGHS: 9,074; here {bound}");

@@ -87,14 +87,14 @@ async fn pages_of_allowed_origins_may_ask_and_read_even_refusals() {
 
 /// Puts a certificate and its key, of the names in `tests/tls`, where the gateway looks for them.
 fn install(folder: &Path, certificate: &str, key: &str) {
-    let tls = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls");
+    let tls = Path::new("tests/tls");
     std::fs::copy(tls.join(certificate), folder.join("tls.crt")).unwrap();
     std::fs::copy(tls.join(key), folder.join("tls.key")).unwrap();
 }
 
 /// A connection to a gateway whose certificate is that of `name`, or why there is none.
 async fn connect(gateway: &Running, name: &str, protocol: &str) -> std::io::Result<TlsStream<TcpStream>> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/tls/{name}.crt"));
+    let file = format!("tests/tls/{name}.crt");
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(file).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

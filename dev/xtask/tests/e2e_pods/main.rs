@@ -61,7 +61,7 @@ async fn nothing_is_lost_on_a_real_node() {
 
 /// Waits until both gateways are ready; returns where their Service is.
 async fn apply_fleet(stack: &Stack) -> String {
-    stack.kubectl(&["apply", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e_pods/fleet.yaml")]).await.unwrap();
+    stack.kubectl(&["apply", "-f", "tests/e2e_pods/fleet.yaml"]).await.unwrap();
     until("both gateways are ready", async || ready(stack, &GATEWAYS).await == "2").await;
     let address = ["get", "service", "imagenet-gateway", "--output", "jsonpath={.spec.clusterIP}:{.spec.ports[0].port}"];
     format!("http://{}", stack.kubectl(&address).await.unwrap())
