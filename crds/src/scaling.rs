@@ -44,7 +44,8 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub messages_per_worker: Option<i32>,
-    /// As few workers as do each job within so many seconds of its upload, by their measured rates and boot times.
+    /// As few workers as do each job within so many seconds of its upload, by their measured rates and boot times. In a steady stream jobs wait for most
+    /// of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 86_400))]
     pub drain_seconds: Option<i32>,

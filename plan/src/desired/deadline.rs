@@ -1,9 +1,10 @@
-//! `drainSeconds`: the fewest workers with which each job is done within so long of its upload.
+//! `drainSeconds`: the fewest workers with which each job is done within so long of its upload. The time that jobs are given is
+//! spent: a stream is let wait as long as it may, for workers that keep up with each of its moments are idle in most of them.
 
 use jiff::SignedDuration;
 
 use super::{seconds, whole};
-use crate::{Group, Inputs};
+use crate::{Group, Inputs, PAID_MINUTE};
 
 /// How many workers meet the deadline.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,12 +34,21 @@ struct Work {
     arrivals: f64,
 }
 
+/// How long jobs may take, in seconds.
+#[derive(Debug, Clone, Copy)]
+struct Time {
+    /// From the upload of each.
+    within: f64,
+    /// What of it the oldest has left.
+    left: f64,
+}
+
 /// Done this much early or late is on time: rates are measured, not known.
 const ROUNDING: f64 = 1e-6;
 
 /// The fewest of the workers there are, then stopped ones, then new ones (stopped ones only while they are sooner) that do
-/// `backlog` jobs in the time that is left: `within` less the age of the oldest. Those that arrive meanwhile must be kept up
-/// with. When no number of workers can, so many (at most `max`) that all is done as soon as it can be.
+/// `backlog` jobs in the time that is left, and those that arrive before a new worker is ready. When no number of workers can, so
+/// many (at most `max`) that all is done as soon as it can be. Fewer than before are enough only if they are for a while.
 #[must_use]
 pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, max: u32) -> Deadline {
     #[allow(clippy::cast_precision_loss)] // a backlog of 2⁵³ jobs is not to be had
@@ -46,12 +56,15 @@ pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, max: 
     let age = inputs.oldest_age.unwrap_or(SignedDuration::ZERO);
     let left = within.saturating_sub(age).max(SignedDuration::ZERO);
     let groups = in_order(inputs);
+    let time = Time { within: within.as_secs_f64(), left: left.as_secs_f64() };
     let about = format!("has {} left of drainSeconds {}", seconds(left), seconds(within));
     let assumed = if inputs.measured { "" } else { " (assumed, none was measured yet)" };
     let (rate, boot) = (inputs.jobs_per_second, seconds(inputs.boot_cold));
-    if let Some(workers) = fewest(&groups, work, left.as_secs_f64()) {
+    if let Some(enough) = time.enough(&groups, work, inputs.boot_cold.as_secs_f64()) {
+        let workers = if enough < inputs.before { time.for_a_while(&groups, work, enough).clamp(enough, inputs.before) } else { enough };
+        let kept = if workers > enough { format!("; {workers} are kept, fewer would soon be too few") } else { String::new() };
         let sentence = format!(
-            "{about}; at {rate:.1} jobs/s a worker{assumed}, {boot} to boot and {:.1} jobs/s arriving asks for {workers}.",
+            "{about}; at {rate:.1} jobs/s a worker{assumed}, {boot} to boot and {:.1} jobs/s arriving asks for {enough}{kept}.",
             work.arrivals
         );
         return Deadline { workers, met: true, sentence };
@@ -79,11 +92,41 @@ fn in_order(inputs: &Inputs) -> Vec<Alike> {
     all.filter(|alike| alike.workers > 0 && alike.rate > 0.0).collect()
 }
 
+impl Time {
+    /// The fewest that do the jobs there are in time, and those too that arrive while a worker boots, which takes `boot` seconds:
+    /// later ones can be left to workers that are launched later. None: no number of them does.
+    fn enough(self, groups: &[Alike], work: Work, boot: f64) -> Option<u32> {
+        let now = fewest(groups, work.jobs, self.slack(work))?;
+        let then = fewest(groups, work.after(boot), boot + self.within);
+        Some(now.max(then.unwrap_or(now)))
+    }
+
+    /// The fewest that are enough for a minute, after which jobs still have half of their time: whoever is launched again sooner
+    /// costs more than it saved, for EC2 bills a minute at least. `or`: where no number is.
+    fn for_a_while(self, groups: &[Alike], work: Work, or: u32) -> u32 {
+        let minute = PAID_MINUTE.as_secs_f64();
+        fewest(groups, work.after(minute), minute + self.within / 2.0).unwrap_or(or)
+    }
+
+    /// How long the jobs may take together. Those of a burst are all as old as the oldest; of a stream, which brings its rate times
+    /// the age of the oldest, they are half as old in the mean.
+    fn slack(self, work: Work) -> f64 {
+        let age = self.within - self.left;
+        let streamed = (work.arrivals * age / work.jobs.max(1.0)).min(1.0);
+        self.left + streamed * age / 2.0
+    }
+}
+
 impl Work {
+    /// Jobs that there are to do, done ones too, once `seconds` have passed.
+    fn after(self, seconds: f64) -> f64 {
+        self.jobs + self.arrivals * seconds
+    }
+
     /// Jobs that `groups` have left to do after `time` seconds.
     fn left(self, groups: &[Alike], time: f64) -> f64 {
         let done = groups.iter().map(|alike| f64::from(alike.workers) * alike.rate * (time - alike.ready_in).max(0.0));
-        self.jobs + self.arrivals * time - done.sum::<f64>()
+        self.after(time) - done.sum::<f64>()
     }
 
     /// When `groups` have done all, in seconds.
@@ -105,29 +148,29 @@ impl Work {
     }
 }
 
-/// The fewest that do the jobs within `slack` seconds and keep up with those that arrive. None: no number of them does, or
-/// only so many that not each would find a job, which is not done sooner by two.
-fn fewest(groups: &[Alike], work: Work, slack: f64) -> Option<u32> {
-    let (mut number, mut new, mut useful, mut done, mut rate) = (0_u32, 0.0, 0.0, 0.0, 0.0);
+/// The fewest that do `jobs` within `slack` seconds. None: no number of them does, or only so many that not each would find a job,
+/// which is not done sooner by two.
+fn fewest(groups: &[Alike], jobs: f64, slack: f64) -> Option<u32> {
+    let work = Work { jobs, arrivals: 0.0 };
+    let (mut number, mut new, mut useful, mut done) = (0_u32, 0.0, 0.0, 0.0);
     for (alike, before) in groups.iter().zip(0..) {
+        if done + ROUNDING >= jobs {
+            break;
+        }
         let each = alike.rate * (slack - alike.ready_in).max(0.0);
-        let missing = done + ROUNDING < work.jobs;
-        let for_jobs = if missing { ((work.jobs - done) / each - ROUNDING).ceil() } else { 0.0 };
-        let needed = for_jobs.max(((work.arrivals - rate) / alike.rate - ROUNDING).ceil()).max(0.0);
+        let needed = ((jobs - done) / each - ROUNDING).ceil();
         if needed <= f64::from(alike.workers) {
-            let to_find = if alike.new { work.left(&groups[..before], alike.ready_in).ceil() - new } else { work.jobs - useful };
-            let find_jobs = for_jobs <= to_find;
+            let to_find = if alike.new { work.left(&groups[..before], alike.ready_in).ceil() - new } else { jobs - useful };
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and the group's workers
-            return (!missing || find_jobs).then(|| number.saturating_add(needed as u32));
+            return (needed <= to_find).then(|| number.saturating_add(needed as u32));
         }
         let all = f64::from(alike.workers);
         number = number.saturating_add(alike.workers);
         new += if alike.new { all } else { 0.0 };
         useful += if each > 0.0 { all } else { 0.0 };
         done += each * all;
-        rate += alike.rate * all;
     }
-    None
+    (done + ROUNDING >= jobs).then_some(number)
 }
 
 /// So many that all is done as soon as it can be, and when that is, in seconds: a further worker is of use only if it is
