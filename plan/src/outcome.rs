@@ -132,6 +132,14 @@ impl fmt::Display for LimitedBy {
     }
 }
 
+impl Reason {
+    /// What it ends was stopped: a start that somebody else asked for meanwhile would be undone.
+    #[must_use]
+    pub const fn is_of_the_stopped(self) -> bool {
+        matches!(self, Self::NotReusable | Self::PoolFull | Self::PoolIdle | Self::Deleting)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

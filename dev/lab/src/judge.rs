@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sim::world::World;
 
+use crate::fleet;
 use crate::kubernetes::Cluster;
 use crate::process::Call;
 use crate::script::{Kind, Script, Service};
@@ -152,13 +153,20 @@ impl Judge {
         }
     }
 
-    /// No worker that has begun an image is ended within its drain time.
+    /// No worker that has begun an image is ended within its drain time; nor is any that was not told to leave, while it has a fleet:
+    /// one that was just started from the pool, say.
     fn asks_to_terminate(&self, id: &str) {
         self.note(&format!("EC2 is asked to terminate {id}"));
         let busy = self.world.workers.lock().unwrap_or_else(PoisonError::into_inner).get(id).is_some_and(|worker| worker.is_busy());
-        let interrupted =
-            self.world.ec2.with(|endpoint| endpoint.cloud.instance(id).is_some_and(|instance| instance.interrupted_at.is_some()));
+        let (interrupted, lives) = self.world.ec2.with(|endpoint| {
+            let instance = endpoint.cloud.instance(id);
+            let lives = instance.is_some_and(|instance| matches!(instance.phase, Phase::Pending | Phase::Running));
+            (instance.is_some_and(|instance| instance.interrupted_at.is_some()), lives)
+        });
         let told = self.seen().draining.get(id).copied();
+        if lives && told.is_none() && self.cluster.peek(|store, _| store.get(&fleet::key()).is_some()) {
+            self.broken("who lives is told to leave before it is ended");
+        }
         let had = told.map(|since| self.world.clock.now().duration_since(since));
         if busy && !interrupted && had.is_none_or(|had| had < self.drain_timeout) {
             self.broken("no busy worker is ended within its drain time");

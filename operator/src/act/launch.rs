@@ -99,7 +99,8 @@ fn pursuit<'a>(acting: &Acting<'_>, outcome: &Outcome, pursued: &'a Pursued) -> 
     }
 }
 
-async fn write(operator: &Operator, outcome: &mut Outcome, all: Vec<LaunchIntent>) -> Result<(), Error> {
+/// Writes down `all` intents. The API server refuses to when anybody else has written since the plan was made.
+pub(super) async fn write(operator: &Operator, outcome: &mut Outcome, all: Vec<LaunchIntent>) -> Result<(), Error> {
     let mut fleet = outcome.fleet.clone();
     fleet.status.get_or_insert_default().launches = all;
     let written = operator.api(&fleet).replace_status(&fleet.name_any(), &PostParams::default(), &fleet).await;

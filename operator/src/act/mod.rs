@@ -97,6 +97,11 @@ pub async fn act(
     let (intents, offerings) = (kept(&fleet, plan), observation.offerings.clone());
     let news = observation.restarted.iter().map(|(id, times)| News::Restarted(id.clone(), *times)).collect();
     let mut outcome = Outcome { intents, offerings, fleet, news, fault: None, go_on: false };
+    if plan.terminate.iter().any(|ended| ended.reason.is_of_the_stopped()) {
+        // Who has an old status may not know that a stopped worker was started.
+        let intents = outcome.intents.clone();
+        launch::write(operator, &mut outcome, intents).await?;
+    }
     remove::terminate(&acting, &mut outcome, &plan.terminate).await?;
     remove::give_up(&acting, &mut outcome, observation, &plan.give_up).await?;
     let new = template_version.map_or_else(Vec::new, |version| launch::intents(revision, version, plan, &operator.chance, now));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crds::ClassifierFleetStatus;
 use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Resource as _, ResourceExt as _};
-use plan::{LimitedBy, Plan, Reason, UNREADY_DRAIN};
+use plan::{LimitedBy, Plan, UNREADY_DRAIN};
 
 use crate::act::{News, Outcome};
 use crate::context::{Operator, reporter};
@@ -61,7 +61,7 @@ fn event(news: &News, closed: Duration) -> Event {
         }
         News::Draining(ids) => normal("Draining", "Drain", format!("Told to finish and leave: {}.", ids.join(", "))),
         News::GivenUp(ids) => warning("BootTimeout", "Drain", given_up(ids)),
-        News::Terminated(ended) if !is_failure(ended.reason) => {
+        News::Terminated(ended) if ended.reason.is_of_the_stopped() => {
             normal("Terminated", "Terminate", format!("{} was terminated: {}.", ended.id, ended.reason))
         }
         News::Terminated(ended) => warning("Terminated", "Terminate", format!("{} was terminated: {}.", ended.id, ended.reason)),
@@ -84,10 +84,6 @@ fn restarted(id: &str, times: u32) -> String {
         "The worker on {id} ended unasked and was started again, {times} since it booted; its journal says why. After \
          {MOST_RESTARTS} times the instance is replaced unless it becomes ready within spec.workers.bootTimeoutSeconds of its launch."
     )
-}
-
-fn is_failure(reason: Reason) -> bool {
-    matches!(reason, Reason::BootTimeout | Reason::DrainDeadline)
 }
 
 /// Longest note that the API server takes, in characters.

@@ -2,9 +2,7 @@
 //! may end, somebody else may write, time may pass. What EC2's answers mean for an intent, `plan::Pursuit` says.
 
 use jiff::{SignedDuration, Timestamp};
-use plan::{
-    Action, Change, Closed, Fleet, Instance, Intent, Next, Observed, Plan, Pursuit, Question, Reason, Recommendation, Reply, Rollout,
-};
+use plan::{Action, Change, Closed, Fleet, Instance, Intent, Next, Observed, Plan, Pursuit, Question, Recommendation, Reply, Rollout};
 
 use super::cloud::Refusal;
 use super::operator::{Answer, Bug, CutOff, Operator, Status, Told, World};
@@ -122,8 +120,7 @@ impl Reconcile {
 
     fn terminate(&self, world: &mut World) -> Result<Vec<String>, CutOff> {
         // Who has an old status may not know that a stopped worker was started.
-        let stopped = |reason| !matches!(reason, Reason::BootTimeout | Reason::DrainDeadline);
-        if self.plan.terminate.iter().any(|ended| stopped(ended.reason)) && self.status.version != world.status.version {
+        if self.plan.terminate.iter().any(|ended| ended.reason.is_of_the_stopped()) && self.status.version != world.status.version {
             return Err(CutOff);
         }
         let ended: Vec<String> = self.plan.terminate.iter().map(|ended| ended.id.clone()).collect();
