@@ -3,7 +3,8 @@
 // pictures are wanted.
 
 const assert = require('node:assert/strict');
-const { readFileSync, readdirSync } = require('node:fs');
+const { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { count, launch, leastContrast, open, rows, thumbnails } = require('./browser.cjs');
 
@@ -69,16 +70,44 @@ async function givesCsv(page, all) {
   assert.deepEqual(copied.replace(/\r/g, '').trimEnd().split('\n'), [lines[0].slice(1), ...lines.slice(1)]);
 }
 
-async function takesWhatIsDropped(page, number) {
+async function takesWhatIsPasted(page, number) {
   const bytes = readFileSync(photos[0]).toString('base64');
   await page.evaluate((base64) => {
     const transfer = new DataTransfer();
-    transfer.items.add(new File([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], 'dropped.jpg', { type: 'image/jpeg' }));
-    document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    transfer.items.add(new File([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], 'pasted.jpg', { type: 'image/jpeg' }));
+    document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true, cancelable: true }));
   }, bytes);
   await count(page, 'done', number);
   const [row] = await rows(page);
-  assert.equal(row.name, 'dropped.jpg');
+  assert.equal(row.name, 'pasted.jpg');
+}
+
+/** A folder with two photos, one of them in a folder of its own, and two files that nobody means; beside it a third photo. */
+function layOut() {
+  const place = mkdtempSync(join(tmpdir(), 'page-'));
+  const dropped = join(place, 'holidays');
+  mkdirSync(join(dropped, 'beach'), { recursive: true });
+  copyFileSync(photos[0], join(dropped, 'first.jpg'));
+  copyFileSync(photos[1], join(dropped, 'beach', 'second.jpg'));
+  copyFileSync(photos[2], join(dropped, '.hidden.jpg'));
+  copyFileSync(text, join(dropped, 'notes.txt'));
+  copyFileSync(photos[2], join(place, 'third.jpg'));
+  return { place, dropped, beside: join(place, 'third.jpg') };
+}
+
+/** Dropped as the system does it, from outside the browser: scripts cannot make folders. */
+async function takesFoldersThatAreDropped(page, number) {
+  const { place, dropped, beside } = layOut();
+  const client = await page.context().newCDPSession(page);
+  for (const type of ['dragEnter', 'dragOver', 'drop']) {
+    const data = { items: [], files: [dropped, beside], dragOperationsMask: 1 };
+    await client.send('Input.dispatchDragEvent', { type, x: 300, y: 300, data });
+  }
+  await count(page, 'done', number + 3);
+  const names = (await rows(page)).map((row) => row.name).slice(0, 3).sort();
+  assert.deepEqual(names, ['first.jpg', 'second.jpg', 'third.jpg'], 'folders in folders, and no hidden files');
+  assert.match(await page.textContent('#toast'), /^2 of 4 files/, 'what was left out is told');
+  rmSync(place, { recursive: true });
 }
 
 /** Busy once, down once: the row needs nobody. */
@@ -171,9 +200,10 @@ async function main() {
     await givesCsv(page, found);
     await worksByKeyboard(page);
     await fitsScreensAndEyes(page);
-    await takesWhatIsDropped(page, found.length + 1);
-    await triesAgain(page, found.length + 2);
-    await removesAndFindsAgain(page, found.length + 2);
+    await takesWhatIsPasted(page, found.length + 1);
+    await takesFoldersThatAreDropped(page, found.length + 1);
+    await triesAgain(page, found.length + 5);
+    await removesAndFindsAgain(page, found.length + 5);
     await asksForTheToken(browser);
     assert.deepEqual(page.complaints, []);
     console.log(JSON.stringify(found));
