@@ -1,7 +1,8 @@
 //! What the pages in `docs` say holds: links lead somewhere, an API server takes the fleets, and the commands run.
 //!
 //! A block of code says behind its fence what becomes of it: `sh` is run against the local stack, `sh endless` too, until it is
-//! stopped; `sh aws` needs an account and `sh cluster` a cluster with nodes. `yaml` is a fleet, or a part of one's spec.
+//! stopped; `sh aws` needs an account, `sh cluster` a cluster with nodes, and `sh checkout` compiles, installs or starts things. `yaml` is
+//! a fleet, or a part of one's spec.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "../support/cluster.rs"]
@@ -20,22 +21,27 @@ use xtask::paths::Paths;
 use xtask::stack::Stack;
 
 /// What can stand behind a fence.
-const MARKS: [&str; 9] = ["sh", "sh endless", "sh aws", "sh cluster", "yaml", "yaml values", "json", "promql", "text"];
+const MARKS: [&str; 10] = ["sh", "sh endless", "sh aws", "sh cluster", "sh checkout", "yaml", "yaml values", "json", "promql", "text"];
 
 fn root() -> PathBuf {
     Paths::discover().unwrap().root
 }
 
-/// Blocks of the pages in `docs`, in their order.
+/// The pages that people read, the first ones first.
+fn all_pages() -> Vec<Page> {
+    let first = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|page| Page::read(root().join(page)));
+    let folders = ["docs", "models", "charts", "deploy", "dev/fidelity"].map(|folder| pages(&root().join(folder)));
+    first.into_iter().chain(folders.into_iter().flatten()).collect()
+}
+
+/// Their blocks, in their order.
 fn blocks() -> Vec<Block> {
-    pages(&root().join("docs")).iter().flat_map(Page::blocks).collect()
+    all_pages().iter().flat_map(Page::blocks).collect()
 }
 
 #[test]
 fn links_lead_somewhere() {
-    let folders = ["docs", "models", "charts", "deploy", "dev/fidelity"].map(|folder| pages(&root().join(folder)));
-    let first = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|page| Page::read(root().join(page)));
-    let pages: Vec<Page> = folders.into_iter().flatten().chain(first).collect();
+    let pages = all_pages();
     assert!(pages.iter().map(|page| page.links().len()).sum::<usize>() > 20);
     let broken: Vec<String> = pages.iter().flat_map(broken_links).collect();
     assert!(broken.is_empty(), "{broken:#?}");
@@ -67,7 +73,7 @@ fn blocks_are_found_in_lists_too() {
 async fn fleets_are_taken_and_commands_run() {
     let stack = Stack::for_test("docs", |_| {}).await.unwrap();
     support::patch(&stack, json!({"workers": {"min": 1}})).await;
-    let fleets = blocks().into_iter().chain(Page::read(root().join("README.md")).blocks()).filter(|block| block.mark == "yaml");
+    let fleets = blocks().into_iter().filter(|block| block.mark == "yaml");
     fleets::are_taken(&stack, &root(), fleets.collect()).await;
     support::until("a worker is ready", async || support::fleet(&stack, "{.status.workers.ready}").await == "1").await;
     commands::run(&stack, &root(), blocks()).await;
