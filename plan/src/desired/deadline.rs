@@ -39,8 +39,8 @@ struct Work {
 struct Time {
     /// From the upload of each.
     within: f64,
-    /// What of it the oldest has left.
-    left: f64,
+    /// What of it has passed for the oldest.
+    age: f64,
 }
 
 /// Done this much early or late is on time: rates are measured, not known.
@@ -56,7 +56,7 @@ pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, max: 
     let age = inputs.oldest_age.unwrap_or(SignedDuration::ZERO);
     let left = within.saturating_sub(age).max(SignedDuration::ZERO);
     let groups = in_order(inputs);
-    let time = Time { within: within.as_secs_f64(), left: left.as_secs_f64() };
+    let time = Time { within: within.as_secs_f64(), age: age.as_secs_f64() };
     let about = format!("has {} left of drainSeconds {}", seconds(left), seconds(within));
     let assumed = if inputs.measured { "" } else { " (assumed, none was measured yet)" };
     let (rate, boot) = (inputs.jobs_per_second, seconds(inputs.boot_cold));
@@ -111,9 +111,8 @@ impl Time {
     /// How long the jobs may take together. Those of a burst are all as old as the oldest; of a stream, which brings its rate times
     /// the age of the oldest, they are half as old in the mean.
     fn slack(self, work: Work) -> f64 {
-        let age = self.within - self.left;
-        let streamed = (work.arrivals * age / work.jobs.max(1.0)).min(1.0);
-        self.left + streamed * age / 2.0
+        let streamed = (work.arrivals * self.age / work.jobs.max(1.0)).min(1.0);
+        (self.within - self.age + streamed * self.age / 2.0).max(0.0)
     }
 }
 
