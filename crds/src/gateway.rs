@@ -33,6 +33,10 @@ pub struct Gateway {
     #[serde(default = "max_pending")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_pending: i32,
+    /// Clients that may listen to events at once in one replica, each open page of it being one; more are answered with 503.
+    #[serde(default = "max_event_streams")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_event_streams: i32,
     /// Seconds that an upload waits for its answer before it is told, with 504, where to find it later.
     #[serde(default = "request_timeout")]
     #[schemars(range(min = 1, max = 43200))]
@@ -194,6 +198,7 @@ impl Default for Gateway {
             response_format: ResponseFormat::default(),
             max_upload_bytes: max_upload_bytes(),
             max_pending: max_pending(),
+            max_event_streams: max_event_streams(),
             request_timeout_seconds: request_timeout(),
             token_secret: None,
             tls_secret: None,
@@ -233,6 +238,10 @@ fn max_upload_bytes() -> i32 {
 
 fn max_pending() -> i32 {
     1000
+}
+
+fn max_event_streams() -> i32 {
+    256
 }
 
 fn request_timeout() -> i32 {

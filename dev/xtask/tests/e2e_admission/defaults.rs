@@ -17,7 +17,7 @@ pub async fn are_as_documented(server: &Server) {
         spec["gateway"],
         json!({
             "replicas": 1, "service": {"type": "ClusterIP", "port": 80}, "responseFormat": "Label",
-            "maxUploadBytes": 10_485_760, "maxPending": 1000, "requestTimeoutSeconds": 900,
+            "maxUploadBytes": 10_485_760, "maxPending": 1000, "maxEventStreams": 256, "requestTimeoutSeconds": 900,
         })
     );
     assert_eq!(spec["deletion"], json!({"queues": "Retain", "buckets": "Retain"}));

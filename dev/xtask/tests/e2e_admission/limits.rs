@@ -9,6 +9,7 @@ use crate::server::Server;
 
 /// A field, the smallest and the largest number that it takes.
 const NUMBERS: &[(&str, i64, i64)] = &[
+    ("gateway.maxEventStreams", 1, 100_000),
     ("gateway.maxPending", 1, 100_000),
     ("gateway.maxUploadBytes", 1024, 1_073_741_824),
     ("gateway.replicas", 0, 100),

@@ -8,6 +8,7 @@ use super::stage::{JOBS, Seen};
 
 /// Fields of the gateway that its pods get as variables.
 const VARIABLES: &[(&str, &str)] = &[
+    ("/gateway/maxEventStreams", "CLASSIFIERFLEET_MAX_EVENT_STREAMS"),
     ("/gateway/maxPending", "CLASSIFIERFLEET_MAX_PENDING"),
     ("/gateway/maxUploadBytes", "CLASSIFIERFLEET_MAX_UPLOAD_BYTES"),
     ("/gateway/requestTimeoutSeconds", "CLASSIFIERFLEET_REQUEST_TIMEOUT_SECONDS"),

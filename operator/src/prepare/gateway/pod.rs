@@ -101,6 +101,7 @@ fn environment(parts: &Parts) -> Vec<Value> {
         ("CLASSIFIERFLEET_INLINE_BYTES", spec.storage.inline_bytes.to_string()),
         ("CLASSIFIERFLEET_MAX_MESSAGE_BYTES", max_message_bytes(fleet).to_string()),
         ("CLASSIFIERFLEET_MAX_PENDING", spec.gateway.max_pending.to_string()),
+        ("CLASSIFIERFLEET_MAX_EVENT_STREAMS", spec.gateway.max_event_streams.to_string()),
         ("CLASSIFIERFLEET_REQUEST_TIMEOUT_SECONDS", spec.gateway.request_timeout_seconds.to_string()),
         ("CLASSIFIERFLEET_DRAIN_TIMEOUT_SECONDS", drain(fleet).to_string()),
         ("CLASSIFIERFLEET_WAKE_LEASE", format!("{}-$(POD_INDEX)", name(fleet))),
