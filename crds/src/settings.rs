@@ -35,6 +35,7 @@ impl ClassifierFleet {
             pinned: workers.replicas.map(number),
             target: target(&scaling.target),
             counted: self.counted(),
+            places: self.places(),
             activation: u64::from(number(scaling.activation_messages)),
             scale_up: rules(&scaling.behavior.scale_up, 0),
             scale_down: rules(&scaling.behavior.scale_down, 60),
@@ -53,6 +54,13 @@ impl ClassifierFleet {
             update: plan::Update { max_unavailable: number(workers.update.max_unavailable), max_surge: number(workers.update.max_surge) },
             deleting: self.metadata.deletion_timestamp.is_some(),
         }
+    }
+
+    /// Without gateways, programs wait for no answer there.
+    fn places(&self) -> u64 {
+        let gateway = &self.spec.gateway;
+        let replicas = number(gateway.replicas);
+        if replicas == 0 { u64::MAX } else { u64::from(replicas) * u64::from(number(gateway.max_pending)) }
     }
 
     /// Which counters make the backlog.

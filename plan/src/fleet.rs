@@ -19,6 +19,8 @@ pub struct Fleet {
     pub target: Target,
     /// Which counters make the backlog.
     pub counted: Counted,
+    /// Uploads that may wait in the gateways at once; more are refused.
+    pub places: u64,
     /// Up to this backlog nothing is launched for it.
     pub activation: u64,
     /// When the number rises.

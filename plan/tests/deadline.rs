@@ -16,7 +16,7 @@ fn group(workers: u32, ready_in: i64, jobs_per_second: f64) -> Group {
 
 /// How many of at most 100 workers do `backlog` jobs within `within` seconds.
 fn number(inputs: &Inputs, backlog: u64, within: i64) -> (u32, bool) {
-    let Deadline { workers, met, .. } = for_deadline(inputs, backlog, secs(within), 100);
+    let Deadline { workers, met, .. } = for_deadline(inputs, backlog, secs(within), u64::MAX, 100);
     (workers, met)
 }
 
@@ -81,8 +81,16 @@ fn fewer_are_enough_only_if_they_are_for_a_minute() {
     // Two would have 2 s of work after the minute, and 30 s are half of what jobs may take; with 60 jobs more they would not.
     assert_eq!(number(&three, 5, 60), (2, true));
     assert_eq!(number(&three, 60, 60), (3, true));
-    let sentence = for_deadline(&three, 60, secs(60), 100).sentence;
+    let sentence = for_deadline(&three, 60, secs(60), u64::MAX, 100).sentence;
     assert!(sentence.ends_with("asks for 2; 3 are kept, fewer would soon be too few."), "{sentence}");
+}
+
+/// Those that wait hold places in the gateways: a stream that filled them would have others refused.
+#[test]
+fn a_stream_waits_only_as_far_as_gateways_have_places() {
+    let stream = Inputs { arrivals_per_second: 10.0, workers: vec![group(20, 0, 1.0)], before: 10, oldest_age: Some(secs(30)), ..inputs() };
+    let workers = |places| for_deadline(&stream, 300, secs(120), places, 100).workers;
+    assert_eq!([u64::MAX, 2400, 1200, 600].map(workers), [8, 8, 10, 20]);
 }
 
 /// A stream of `arrivals` jobs a second for an hour: the longest that a job waited, and the mean number of workers of the last half
@@ -167,7 +175,7 @@ fn what_boot_alone_exceeds_is_done_as_soon_as_can_be() {
     for (jobs, workers) in [(1, 1), (5, 5), (1000, 100)] {
         assert_eq!(number(&inputs(), jobs, 10), (workers, false), "{jobs} jobs: one worker each");
     }
-    let sentence = for_deadline(&inputs(), 5, secs(10), 100).sentence;
+    let sentence = for_deadline(&inputs(), 5, secs(10), u64::MAX, 100).sentence;
     assert_eq!(
         sentence,
         "has 10 s left of drainSeconds 10 s, which cannot be met at 1.0 jobs/s a worker and 30 s to boot. 5 are done soonest, in about 31 s."

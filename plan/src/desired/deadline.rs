@@ -43,28 +43,33 @@ struct Time {
     age: f64,
 }
 
+/// What part of the gateways' places a stream may fill: bursts come on top.
+const FILLED: f64 = 0.5;
+
 /// Done this much early or late is on time: rates are measured, not known.
 const ROUNDING: f64 = 1e-6;
 
 /// The fewest of the workers there are, then stopped ones, then new ones (stopped ones only while they are sooner) that do
 /// `backlog` jobs in the time that is left, and those that arrive before a new worker is ready. When no number of workers can, so
-/// many (at most `max`) that all is done as soon as it can be. Fewer than before are enough only if they are for a while.
+/// many (at most `max`) that all is done as soon as it can be. Fewer than before are enough only if they are for a while. A stream may wait
+/// only as far as the gateways have `places` for it: more uploads would be refused.
 #[must_use]
-pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, max: u32) -> Deadline {
-    #[allow(clippy::cast_precision_loss)] // a backlog of 2⁵³ jobs is not to be had
-    let work = Work { jobs: backlog as f64, arrivals: inputs.arrivals_per_second.max(0.0) };
+pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, places: u64, max: u32) -> Deadline {
+    let work = Work { jobs: as_jobs(backlog), arrivals: inputs.arrivals_per_second.max(0.0) };
     let age = inputs.oldest_age.unwrap_or(SignedDuration::ZERO);
     let left = within.saturating_sub(age).max(SignedDuration::ZERO);
     let groups = in_order(inputs);
-    let time = Time { within: within.as_secs_f64(), age: age.as_secs_f64() };
+    let room = FILLED * as_jobs(places) / work.arrivals;
+    let time = Time { within: within.as_secs_f64().min(room), age: age.as_secs_f64() };
     let about = format!("has {} left of drainSeconds {}", seconds(left), seconds(within));
     let assumed = if inputs.measured { "" } else { " (assumed, none was measured yet)" };
     let (rate, boot) = (inputs.jobs_per_second, seconds(inputs.boot_cold));
     if let Some(enough) = time.enough(&groups, work, inputs.boot_cold.as_secs_f64()) {
         let workers = if enough < inputs.before { time.for_a_while(&groups, work, enough).clamp(enough, inputs.before) } else { enough };
         let kept = if workers > enough { format!("; {workers} are kept, fewer would soon be too few") } else { String::new() };
+        let crowded = if room < within.as_secs_f64() { format!(", the gateways' {places} places filled in time,") } else { String::new() };
         let sentence = format!(
-            "{about}; at {rate:.1} jobs/s a worker{assumed}, {boot} to boot and {:.1} jobs/s arriving asks for {enough}{kept}.",
+            "{about}; at {rate:.1} jobs/s a worker{assumed}, {boot} to boot and {:.1} jobs/s arriving{crowded} asks for {enough}{kept}.",
             work.arrivals
         );
         return Deadline { workers, met: true, sentence };
@@ -76,6 +81,11 @@ pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, max: 
     };
     let sentence = format!("{about}, which cannot be met at {rate:.1} jobs/s a worker{assumed} and {boot} to boot. {workers} {until}.");
     Deadline { workers, met: false, sentence }
+}
+
+#[allow(clippy::cast_precision_loss)] // 2⁵³ jobs are not to be had
+fn as_jobs(number: u64) -> f64 {
+    number as f64
 }
 
 /// Workers in the order in which they would be used: those that are paid for, then the sooner ones.

@@ -114,7 +114,7 @@ fn for_backlog(fleet: &Fleet, inputs: &Inputs, depth: QueueDepth, steps: &mut Ve
             (workers, None)
         }
         Target::Drain(within) => {
-            let Deadline { workers, met, sentence } = for_deadline(inputs, backlog, within, fleet.max);
+            let Deadline { workers, met, sentence } = for_deadline(inputs, backlog, within, fleet.places, fleet.max);
             steps.push(format!("{about} {sentence}"));
             (workers, (!met).then_some(LimitedBy::BootTime))
         }

@@ -54,6 +54,7 @@ pub fn fleet() -> Fleet {
         pinned: None,
         target: per_worker(5),
         counted: Counted { in_flight: true, delayed: false },
+        places: u64::MAX,
         activation: 0,
         scale_up: rules(0),
         scale_down: rules(60),
