@@ -13,8 +13,8 @@ pub fn is_busy(fleet: &Fleet, plan: &Plan) -> bool {
     let census = plan.census;
     let moving = census.booting + census.coming + census.draining + census.stopping + census.leaving > 0;
     let works = plan.inputs.queue.is_none_or(|depth| depth.backlog(fleet.counted) > 0 || depth.visible + depth.in_flight > 0);
-    let leave = plan.drain.len() + plan.give_up.len() + plan.terminate.len();
-    let acts = !(plan.launch.is_empty() && plan.start.is_empty()) || leave > 0;
+    let leave = plan.told_to_leave().next().is_some() || !plan.terminate.is_empty();
+    let acts = leave || !(plan.launch.is_empty() && plan.start.is_empty());
     fleet.deleting || moving || works || acts || plan.inputs.waiting > 0 || census.capacity() != plan.desired
 }
 

@@ -41,6 +41,13 @@ pub struct Plan {
     pub census: Census,
 }
 
+impl Plan {
+    /// Instances that are told to drain, for whichever reason.
+    pub fn told_to_leave(&self) -> impl Iterator<Item = &String> {
+        self.give_up.iter().chain(&self.drain)
+    }
+}
+
 /// Instances to launch together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launch {

@@ -98,7 +98,7 @@ pub fn forecast(fleet: &ClassifierFleet, situation: &Situation, now: Timestamp) 
         inputs: DecisionInputs::of(&plan.inputs),
         launch: plan.launch.iter().map(|launch| Launched { offering: launch.offering.to_string(), count: launch.count }).collect(),
         start: plan.start.iter().map(|start| start.ids.len()).sum(),
-        drain: plan.drain.len() + plan.give_up.len(),
+        drain: plan.told_to_leave().count(),
         terminate: plan.terminate.len(),
         steps: plan.steps,
         closed,

@@ -127,7 +127,7 @@ impl World<'_> {
                 (instance.state, instance.launched_at, instance.warm) = (State::Running, now, true);
             }
             instance.kept |= plan.keep.contains(&instance.id);
-            if plan.drain.contains(&instance.id) || plan.give_up.contains(&instance.id) {
+            if plan.told_to_leave().any(|id| *id == instance.id) {
                 instance.draining_since = Some(now);
             }
         }

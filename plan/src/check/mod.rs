@@ -149,7 +149,7 @@ impl Check<'_> {
 
     fn knowledge(&mut self) {
         let plan = self.plan;
-        let removes = !plan.drain.is_empty() || !plan.give_up.is_empty() || !plan.terminate.is_empty() || plan.gone;
+        let removes = plan.told_to_leave().next().is_some() || !plan.terminate.is_empty() || plan.gone;
         let idle = self.added(None) == 0 && plan.settle.is_empty() && plan.keep.is_empty() && !removes;
         self.require(self.is_fresh() || idle, "without a fresh inventory nothing is launched, removed or forgotten");
     }

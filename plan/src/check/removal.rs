@@ -23,7 +23,7 @@ impl Check<'_> {
         self.require(stay && are_distinct(&plan.keep) && number(plan.keep.len()) <= plan.desired, "those that stay are ready, and wanted");
         self.paid_minute();
         self.pool();
-        let goes = |it: &&Instance| plan.drain.contains(&it.id) || plan.give_up.contains(&it.id) || terminated.contains(&&it.id);
+        let goes = |it: &&Instance| plan.told_to_leave().any(|id| *id == it.id) || terminated.contains(&&it.id);
         let named = |it: &Instance| {
             self.observed.intents.iter().any(|intent| intent.action == Action::Start && intent.instance_ids.contains(&it.id))
         };

@@ -32,9 +32,8 @@ impl Operator {
         for launch in &plan.launch {
             go_on |= !self.launch(launch, &mut intents, &mut offerings, now);
         }
-        for told in [&plan.give_up, &plan.drain] {
-            self.tell(told, tags::DRAIN, now, Told::Drain);
-        }
+        let told_to_leave: Vec<String> = plan.told_to_leave().cloned().collect();
+        self.tell(&told_to_leave, tags::DRAIN, now, Told::Drain);
         self.tell(&plan.keep, tags::KEEP, now, Told::Keep);
         let status = self.fleet.status.get_or_insert_default();
         (status.launches, status.offerings) = (intents, offerings);
