@@ -10,6 +10,8 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use aws_sdk_sqs::types::QueueAttributeName;
+use futures::future::join_all;
 use futures::{StreamExt as _, stream};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -69,12 +71,12 @@ async fn every_id_ends_in_its_result_whatever_is_restarted() {
     };
     let ids = tokio::select! {
         ids = upload => ids,
-        never = disturb(&stack, &disturbances) => match never {},
+        never = disturb(&stack, &gateways, &disturbances) => match never {},
     };
     let seconds = begun.elapsed().as_secs_f64();
     let distinct: BTreeSet<Uuid> = ids.iter().map(|(_, id)| *id).collect();
     assert_eq!(ids.len(), distinct.len(), "each upload has one id, its own, however often it was sent");
-    all_have_their_results(&gateways, &ids).await;
+    all_have_their_results(&stack, &gateways, &ids).await;
     nothing_was_stored_twice(&stack, &distinct).await;
     println!(
         "{} uploads in {seconds:.0} s with {:?}: every id ended in its own result; told to try again, by status (0: no answer): {:?}",
@@ -141,10 +143,12 @@ async fn id(answer: Response) -> Result<Uuid, u16> {
     id.ok_or(status.as_u16())
 }
 
-async fn disturb(stack: &Stack, disturbances: &Disturbances) -> Infallible {
+/// Now and then, but only while a gateway answers: a slow machine would have nothing but disturbances otherwise.
+async fn disturb(stack: &Stack, gateways: &[String], disturbances: &Disturbances) -> Infallible {
     let mut number = 0;
     loop {
         tokio::time::sleep(DISTURB_EVERY).await;
+        until("a gateway answers", async || any_answers(gateways).await).await;
         let chance = usize::from(Uuid::new_v4().as_bytes()[0]);
         let replica = chance % 2;
         let what = match number % 4 {
@@ -176,27 +180,54 @@ async fn disturb(stack: &Stack, disturbances: &Disturbances) -> Infallible {
     }
 }
 
-/// From whichever replica answers: results are everybody's.
-async fn all_have_their_results(gateways: &[String], ids: &[(&'static str, Uuid)]) {
+async fn any_answers(gateways: &[String]) -> bool {
+    let http = Client::builder().timeout(Duration::from_secs(2)).build().unwrap();
+    let answers =
+        gateways.iter().map(async |url| http.get(format!("{url}/")).send().await.is_ok_and(|answer| answer.status().is_success()));
+    join_all(answers).await.contains(&true)
+}
+
+/// From whichever replica answers: results are everybody's. As long as results come, those that are missing are waited for.
+async fn all_have_their_results(stack: &Stack, gateways: &[String], ids: &[(&'static str, Uuid)]) {
     let http = Client::builder().timeout(PATIENCE).build().unwrap();
+    let last_came = Mutex::new(Instant::now());
     let checks = ids.iter().enumerate().map(|(number, (label, id))| {
-        let (http, url) = (http.clone(), format!("{}/v1/images/{id}?wait=30", gateways[number % gateways.len()]));
+        let (http, last_came) = (http.clone(), &last_came);
+        let url = format!("{}/v1/images/{id}?wait=10", gateways[number % gateways.len()]);
         async move {
-            let known = Mutex::new(Value::Null);
-            let is_known = async || {
+            loop {
                 // The last gateway that was ended may be coming back yet.
-                let Ok(answer) = http.get(&url).send().await else { return false };
-                let view: Value = answer.json().await.unwrap_or_default();
-                let is_known = !matches!(view["status"].as_str(), None | Some("Pending"));
-                *known.lock().unwrap() = view;
-                is_known
-            };
-            until(&format!("{id} has its result"), is_known).await;
-            let view = known.into_inner().unwrap();
-            assert_eq!(view["result"], *label, "{view}");
+                let answer = http.get(&url).send().await;
+                let view: Value = match answer {
+                    Ok(answer) => answer.json().await.unwrap_or_default(),
+                    Err(error) => error.to_string().into(),
+                };
+                if !matches!(view["status"].as_str(), None | Some("Pending")) {
+                    assert_eq!(view["result"], *label, "{view}");
+                    *last_came.lock().unwrap() = Instant::now();
+                    return;
+                }
+                if last_came.lock().unwrap().elapsed() > PATIENCE {
+                    panic!("for {PATIENCE:?} no result has come; of {id} is known {view}; {}", jobs_left(stack).await);
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
         }
     });
     stream::iter(checks).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+}
+
+/// What SQS holds.
+async fn jobs_left(stack: &Stack) -> String {
+    let (_, sqs) = support::aws::clients(stack).await;
+    let queues = sqs.list_queues().queue_name_prefix("restarts-").send().await.unwrap();
+    let mut left = Vec::new();
+    for url in queues.queue_urls() {
+        let counts = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All).send().await.unwrap();
+        let counts = counts.attributes.unwrap_or_default().into_iter().filter(|(name, _)| name.as_str().starts_with("Approximate"));
+        left.push(format!("{url}: {:?}", counts.collect::<BTreeMap<_, _>>()));
+    }
+    left.join("; ")
 }
 
 /// Nothing was stored under another id than those that were given out.

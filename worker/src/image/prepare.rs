@@ -1,8 +1,9 @@
 //! Makes a model's input of a picture: resize, take the middle, turn upright, normalise, lay out as the manifest says.
 //! The resizing is that of Pillow and torchvision (with antialiasing), on which models are trained.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 
@@ -38,15 +39,16 @@ fn resize(picture: &Picture, input: &Input) -> Result<RgbImage, String> {
     let (width, height) = picture.pixels.dimensions();
     // Rows before columns, each rounded to whole levels, as Pillow does: the pixels are then the very same. In one call,
     // columns would come first, and near ties between two labels would fall otherwise than where the model was tested.
-    let source = ImageRef::new(width, height, picture.pixels.as_raw(), PixelType::U8x3).map_err(|error| error.to_string())?;
-    let mut narrow = Image::new(across.pixels, height, PixelType::U8x3);
+    // Typed: otherwise the code for all kinds of pixels is compiled, which takes a minute.
+    let source = TypedImageRef::<U8x3>::from_buffer(width, height, picture.pixels.as_raw()).map_err(|error| error.to_string())?;
     let mut resizer = Resizer::new();
+    let mut narrow = TypedImage::<U8x3>::new(across.pixels, height);
     let rows = options(input.resize.filter()).crop(across.begin, 0.0, across.length, height.into());
-    resizer.resize(&source, &mut narrow, &rows).map_err(|error| error.to_string())?;
-    let mut small = Image::new(across.pixels, down.pixels, PixelType::U8x3);
+    resizer.resize_typed(&source, &mut narrow, &rows).map_err(|error| error.to_string())?;
+    let mut small = RgbImage::new(across.pixels, down.pixels);
+    let mut target = TypedImage::<U8x3>::from_buffer(across.pixels, down.pixels, &mut small).map_err(|error| error.to_string())?;
     let columns = options(input.resize.filter()).crop(0.0, down.begin, across.pixels.into(), down.length);
-    resizer.resize(&narrow, &mut small, &columns).map_err(|error| error.to_string())?;
-    let small = RgbImage::from_raw(across.pixels, down.pixels, small.into_vec()).ok_or("the buffer has another size")?;
+    resizer.resize_typed(&narrow, &mut target, &columns).map_err(|error| error.to_string())?;
     Ok(match input.resize {
         Resize::Pad(Pad { colour, .. }) => {
             let mut canvas = RgbImage::from_pixel(across.target, down.target, image::Rgb(colour));

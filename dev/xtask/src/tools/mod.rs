@@ -109,6 +109,21 @@ pub(crate) async fn kubernetes(paths: &Paths, progress: Progress) -> Result<Path
     kubernetes::ensure(paths, progress).await
 }
 
+/// Makes what single tests need besides, for what is built while tests run makes these late. Returns why the rest cannot be had here:
+/// the tests that need it are left out or fail.
+pub(crate) async fn of_single_tests(paths: &Paths, progress: Progress) -> Vec<anyhow::Error> {
+    // One after another: compilers take all processors, and package managers have locks.
+    let outcomes = [
+        helm(paths, progress).await.err(),
+        collector(paths, progress).await.err(),
+        prometheus(paths, progress).await.err(),
+        browser(paths, progress).await.err(),
+        skopeo(paths, progress).await.err(),
+        node(paths, progress).await.err(),
+    ];
+    outcomes.into_iter().flatten().collect()
+}
+
 /// The folder with CycloneDX's schemas (`bom-1.6.schema.json`).
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tokio::time::sleep;
@@ -16,7 +16,7 @@ use super::world::World;
 /// Generous: what does not settle at all is a failure, what settles late is not.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks at whether a phase has settled.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(400);
 
 /// One run of a chain.
 pub struct Run<'a> {
@@ -137,10 +137,12 @@ impl Living<'_> {
             if gate.is_shut() {
                 self.die_and_rise().await?;
             }
-            let settled = self.world.settled(&phase.trigger, phase.wanted).await?;
-            self.world.nothing_doubled(phase.wanted).await?;
-            let Err(missing) = settled else { return Ok(()) };
-            ensure!(begun.elapsed() < PATIENCE, "not settled within {PATIENCE:?}: {missing}");
+            let Err(missing) = self.world.settled(&phase.trigger, phase.wanted).await? else { return Ok(()) };
+            if begun.elapsed() >= PATIENCE {
+                // Launched twice is why, as a rule.
+                self.world.nothing_doubled(phase.wanted).await?;
+                bail!("not settled within {PATIENCE:?}: {missing}");
+            }
             tokio::select! {
                 () = gate.shut() => {}
                 () = sleep(LOOK) => {}

@@ -17,6 +17,7 @@ pub struct World {
     namespace: String,
     /// Not through the relays.
     endpoints: Endpoints,
+    http: reqwest::Client,
     fleets: Api<DynamicObject>,
     uid: OnceLock<String>,
 }
@@ -28,7 +29,7 @@ impl World {
         Api::<Namespace>::all(kube.clone()).create(&PostParams::default(), &object).await?;
         let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("classifierfleet.dev", "v1alpha1", "ClassifierFleet"));
         let fleets = Api::namespaced_with(kube.clone(), &namespace, &kind);
-        Ok(Self { namespace, endpoints, fleets, uid: OnceLock::new() })
+        Ok(Self { namespace, endpoints, http: reqwest::Client::new(), fleets, uid: OnceLock::new() })
     }
 
     /// Sets a phase off.
@@ -67,7 +68,7 @@ impl World {
     /// Launch template, queues and buckets of a fleet that is gone and was to take them along.
     async fn left(&self) -> Result<Vec<String>> {
         let Endpoints { sqs, s3, ec2 } = &self.endpoints;
-        let http = reqwest::Client::new();
+        let http = &self.http;
         let template = format!("classifierfleet-{}", self.uid.get().map_or("", String::as_str));
         let form = [("Action", "DescribeLaunchTemplateVersions"), ("Version", "2016-11-15"), ("LaunchTemplateName", &template)];
         let gone = http.post(ec2).form(&form).send().await?.text().await?.contains("InvalidLaunchTemplateName.NotFound");
@@ -84,7 +85,7 @@ impl World {
 
     /// Instances that EC2 launched for the fleet, terminated ones too.
     pub async fn instances(&self) -> Result<Vec<Value>> {
-        let all: Vec<Value> = reqwest::get(format!("{}/_cloudsim/instances", self.endpoints.ec2)).await?.json().await?;
+        let all: Vec<Value> = self.http.get(format!("{}/_cloudsim/instances", self.endpoints.ec2)).send().await?.json().await?;
         Ok(all.into_iter().filter(|instance| instance["tags"]["classifierfleet:namespace"] == *self.namespace).collect())
     }
 
@@ -116,7 +117,7 @@ impl World {
             return Ok(());
         }
         form.extend([("Action", "TerminateInstances"), ("Version", "2016-11-15")].map(|(name, value)| (name.to_owned(), value.to_owned())));
-        reqwest::Client::new().post(&self.endpoints.ec2).form(&form).send().await?.error_for_status().context("EC2 cannot be cleared")?;
+        self.http.post(&self.endpoints.ec2).form(&form).send().await?.error_for_status().context("EC2 cannot be cleared")?;
         Ok(())
     }
 }

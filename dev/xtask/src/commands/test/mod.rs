@@ -10,7 +10,7 @@ mod suite;
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use clap::Args;
@@ -22,7 +22,7 @@ use crate::paths::Paths;
 use crate::process::Supervisor;
 use crate::progress::{Progress, line};
 use crate::stack;
-use crate::tools::Tools;
+use crate::tools::{self, Tools};
 
 /// How much to test.
 #[derive(Debug, Args)]
@@ -30,6 +30,9 @@ pub(super) struct TestArgs {
     /// Only what needs neither Kubernetes nor stand-ins for AWS.
     #[arg(long)]
     quick: bool,
+    /// Ends after so many minutes: what has not ended by then is ended, and has failed.
+    #[arg(long, value_name = "MINUTES")]
+    within: Option<u64>,
 }
 
 pub(super) async fn run(paths: &Paths, args: TestArgs) -> Result<ExitCode> {
@@ -51,7 +54,8 @@ pub(super) async fn run(paths: &Paths, args: TestArgs) -> Result<ExitCode> {
 }
 
 async fn all(paths: &Paths, args: TestArgs, services: &Supervisor) -> Result<ExitCode> {
-    let mut steps = Steps::new(paths);
+    let deadline = args.within.map(|minutes| Instant::now() + Duration::from_mins(minutes));
+    let mut steps = Steps::new(paths, deadline);
     let output = &paths.dev.join("test").join(format!("output-{}", std::process::id()));
     steps.cargo("format", &["fmt", "--all", "--check"]).await?;
     steps.cargo("clippy", &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]).await?;
@@ -74,6 +78,11 @@ async fn everything(paths: &Paths, services: &Supervisor, output: &Path, steps: 
     let tools = steps.check("tools", Tools::ensure(paths, progress)).await;
     let Some(tools) = tools.filter(|_| built) else { return Ok(()) };
     let models = steps.check("models", models::ensure(paths, &tools)).await;
+    let of_single_tests = async {
+        tools::of_single_tests(paths, progress).await.iter().for_each(|missing| line(format!("{missing:#}")));
+        Ok(())
+    };
+    steps.check("tools of single tests", of_single_tests).await;
     let env = steps.check("MiniStack and moto", services::start(services, paths, &tools)).await;
     if let (Some(models), Some(env)) = (models, env) {
         steps.env(models);

@@ -9,11 +9,11 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use futures::{StreamExt as _, stream};
 use nix::sys::signal::Signal;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 
 use super::counts::Counts;
 use super::suite::Suite;
@@ -25,9 +25,14 @@ use crate::progress::{coloured, line};
 /// stack each.
 const MOST_AT_ONCE: usize = 6;
 
+/// A program of tests that takes longer than this is stuck: the longest takes half of it on two processors.
+const LONGEST: Duration = Duration::from_mins(30);
+
 /// What was done so far.
 pub(super) struct Steps<'a> {
     paths: &'a Paths,
+    /// What has not ended by then is ended.
+    deadline: Option<Instant>,
     env: Vec<(String, String)>,
     done: Vec<Done>,
 }
@@ -53,30 +58,55 @@ impl Drop for Group {
     }
 }
 
-/// Runs a program, handing over what it prints; says whether it succeeded.
-async fn each_line(name: &str, mut command: Command, mut each: impl FnMut(String)) -> Result<bool> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
-    let mut child = command.spawn().with_context(|| format!("{name} cannot be run"))?;
+/// Runs a program in a group of its own until `deadline`; says whether it succeeded. `meanwhile` has its output, if that is piped.
+async fn run(
+    name: &str,
+    mut command: Command,
+    deadline: Option<Instant>,
+    meanwhile: impl AsyncFnOnce(Option<ChildStdout>) -> Result<()>,
+) -> Result<bool> {
+    let mut child = command.stdin(Stdio::null()).process_group(0).spawn().with_context(|| format!("{name} cannot be run"))?;
     let group = Group::of(&child);
-    let mut lines = BufReader::new(child.stdout.take().with_context(|| format!("{name} has no output"))?).lines();
-    while let Some(text) = lines.next_line().await? {
-        each(text);
-    }
-    let success = child.wait().await?.success();
+    let output = child.stdout.take();
+    let ended = async {
+        meanwhile(output).await?;
+        anyhow::Ok(child.wait().await?.success())
+    };
+    let Some(outcome) = before(deadline, ended).await else {
+        line(format!("{name} has taken too long, and is ended"));
+        return Ok(false);
+    };
     group.has_ended();
-    Ok(success)
+    outcome
+}
+
+/// What comes of it before `deadline`.
+async fn before<T>(deadline: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), work).await.ok(),
+        None => Some(work.await),
+    }
+}
+
+/// Runs a program, handing over what it prints; says whether it succeeded.
+async fn each_line(name: &str, mut command: Command, deadline: Option<Instant>, mut each: impl FnMut(String)) -> Result<bool> {
+    command.stdout(Stdio::piped());
+    let read = async |output: Option<ChildStdout>| {
+        let mut lines = BufReader::new(output.with_context(|| format!("{name} has no output"))?).lines();
+        while let Some(text) = lines.next_line().await? {
+            each(text);
+        }
+        Ok(())
+    };
+    run(name, command, deadline, read).await
 }
 
 /// Runs tests, all that they print going into a file; says whether they succeeded.
-async fn to_file(suite: &Suite, args: &[&str], env: &[(String, String)], log: &Path) -> Result<bool> {
+async fn to_file(suite: &Suite, args: &[&str], env: &[(String, String)], deadline: Instant, log: &Path) -> Result<bool> {
     let file = File::create(log).with_context(|| format!("{} cannot be made", log.display()))?;
     let mut command = suite.command();
-    command.args(args).envs(env.iter().cloned()).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
-    let mut child = command.spawn().with_context(|| format!("{} cannot be run", suite.name))?;
-    let group = Group::of(&child);
-    let success = child.wait().await?.success();
-    group.has_ended();
-    Ok(success)
+    command.args(args).envs(env.iter().cloned()).stdout(file.try_clone()?).stderr(file);
+    run(&suite.name, command, Some(deadline), async |_| Ok(())).await
 }
 
 struct Done {
@@ -86,8 +116,8 @@ struct Done {
 }
 
 impl<'a> Steps<'a> {
-    pub(super) fn new(paths: &'a Paths) -> Self {
-        Self { paths, env: Vec::new(), done: Vec::new() }
+    pub(super) fn new(paths: &'a Paths, deadline: Option<Instant>) -> Self {
+        Self { paths, deadline, env: Vec::new(), done: Vec::new() }
     }
 
     /// Environment of the steps to come.
@@ -111,7 +141,7 @@ impl<'a> Steps<'a> {
         let begun = Instant::now();
         command.current_dir(&self.paths.root);
         let mut counts = Counts::default();
-        let success = each_line(name, command, |text| {
+        let success = each_line(name, command, self.deadline, |text| {
             counts.read(&text);
             line(text);
         });
@@ -128,7 +158,7 @@ impl<'a> Steps<'a> {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(args).current_dir(&self.paths.root);
         let mut suites = Vec::new();
-        let success = each_line("cargo", cargo, |message| suites.extend(Suite::read(&message))).await?;
+        let success = each_line("cargo", cargo, self.deadline, |message| suites.extend(Suite::read(&message))).await?;
         // None at all would pass as well.
         self.end("tests, compiled", begun, Counts::default(), success && !suites.is_empty());
         if !success {
@@ -145,14 +175,15 @@ impl<'a> Steps<'a> {
         let at_once = (2 * processors).min(MOST_AT_ONCE);
         suites.sort_by_key(|suite| !suite.is_long());
         line(format!("\n== tests: {} programs, {at_once} at once; their output: {}", suites.len(), folder.display()));
-        let env = self.env.clone();
+        let (env, deadline) = (self.env.clone(), self.deadline);
         let run = |suite: Suite| {
             let log = folder.join(format!("{}.log", suite.name.replace('/', "-")));
             let env = &env;
             async move {
                 line(format!("-- {} begins", suite.name));
                 let begun = Instant::now();
-                let success = to_file(&suite, args, env, &log).await?;
+                let deadline = deadline.into_iter().fold(begun + LONGEST, Instant::min);
+                let success = to_file(&suite, args, env, deadline, &log).await?;
                 anyhow::Ok((suite.name, begun, std::fs::read_to_string(&log)?, success))
             }
         };
@@ -171,7 +202,8 @@ impl<'a> Steps<'a> {
     pub(super) async fn check<T>(&mut self, name: &str, work: impl Future<Output = Result<T>>) -> Option<T> {
         line(format!("\n== {name}"));
         let begun = Instant::now();
-        let outcome = work.await.inspect_err(|error| line(format!("{error:#}"))).ok();
+        let outcome = before(self.deadline, work).await.unwrap_or_else(|| bail!("{name} has taken too long"));
+        let outcome = outcome.inspect_err(|error| line(format!("{error:#}"))).ok();
         self.end(name, begun, Counts::default(), outcome.is_some());
         outcome
     }

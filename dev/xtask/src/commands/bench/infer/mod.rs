@@ -56,16 +56,16 @@ pub(super) async fn run(paths: &Paths, args: InferArgs) -> Result<Section> {
     Section::tell(paths, "infer", &caption(args.rounds, args.runs), &measures)
 }
 
-/// Builds our side, and returns its program.
+/// Builds our side as it is released, and returns its program: what tests run has tract hardly optimised.
 async fn build(paths: &Paths, progress: Progress) -> Result<PathBuf> {
-    progress.say("bench", "building with cargo (the first time 10 minutes on 2 cores, later seconds)");
+    progress.say("bench", "building with cargo (the first time 20 minutes on 2 cores, later seconds)");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(&paths.root).args(["build", "--quiet", "--example", EXAMPLE]).kill_on_drop(true);
+    cargo.current_dir(&paths.root).args(["build", "--release", "--quiet", "--example", EXAMPLE]).kill_on_drop(true);
     let status = progress.during("bench", cargo.status()).await.context("cargo cannot be run")?;
     ensure!(status.success(), "the example {EXAMPLE} does not build: cargo says above why");
     let own = std::env::current_exe()?;
-    let folder = own.parent().context("this program lies in no folder")?;
-    Ok(folder.join("examples").join(EXAMPLE))
+    let target = own.ancestors().nth(2).context("this program lies in no folder of cargo's")?;
+    Ok(target.join("release/examples").join(EXAMPLE))
 }
 
 /// Ours and theirs, with one model.
