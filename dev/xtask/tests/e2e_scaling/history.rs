@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crds::{ClassifierFleet, Decision};
 use futures::StreamExt as _;
-use kube::runtime::watcher;
+use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use tokio::task::AbortHandle;
 
@@ -37,7 +37,9 @@ impl History {
         let fleets: Arc<Mutex<Fleets>> = Arc::default();
         let book = fleets.clone();
         let watch = tokio::spawn(async move {
-            let mut events = watcher(Api::<ClassifierFleet>::all(kube), watcher::Config::default()).boxed();
+            // While the API server is away it would ask again without a pause.
+            let events = watcher(Api::<ClassifierFleet>::all(kube), watcher::Config::default()).default_backoff();
+            let mut events = events.boxed();
             while let Some(event) = events.next().await {
                 if let Ok(watcher::Event::Apply(fleet) | watcher::Event::InitApply(fleet)) = event {
                     let key = (fleet.namespace().unwrap_or_default(), fleet.name_any());
