@@ -91,6 +91,9 @@ fn a_stream_waits_only_as_far_as_gateways_have_places() {
     let stream = Inputs { arrivals_per_second: 10.0, workers: vec![group(20, 0, 1.0)], before: 10, oldest_age: Some(secs(30)), ..inputs() };
     let workers = |places| for_deadline(&stream, 300, secs(120), places, 100).workers;
     assert_eq!([u64::MAX, 2400, 1200, 600].map(workers), [8, 8, 8, 10]);
+    let told = |places| for_deadline(&stream, 300, secs(120), places, 100).sentence;
+    assert!(told(600).contains("drainSeconds 120 s, and 54 s until its stream fills the gateways' 600 places;"), "{}", told(600));
+    assert!(!told(2400).contains("places"), "{}", told(2400));
 }
 
 /// A stream of `arrivals` jobs a second for an hour: the longest that a job waited, and the mean number of workers of the last half

@@ -61,15 +61,19 @@ pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, place
     let groups = in_order(inputs);
     let room = FILLED * as_jobs(places) / work.arrivals;
     let time = Time { within: within.as_secs_f64().min(room), age: age.as_secs_f64() };
-    let about = format!("has {} left of drainSeconds {}", seconds(left), seconds(within));
+    let crowded = if room < within.as_secs_f64() {
+        format!(", and {} until its stream fills the gateways' {places} places", seconds(SignedDuration::from_secs_f64(room)))
+    } else {
+        String::new()
+    };
+    let about = format!("has {} left of drainSeconds {}{crowded}", seconds(left), seconds(within));
     let assumed = if inputs.measured { "" } else { " (assumed, none was measured yet)" };
     let (rate, boot) = (inputs.jobs_per_second, seconds(inputs.boot_cold));
     if let Some(enough) = time.enough(&groups, work, inputs.boot_cold.as_secs_f64()) {
         let workers = if enough < inputs.before { time.for_a_while(&groups, work, enough).clamp(enough, inputs.before) } else { enough };
         let kept = if workers > enough { format!("; {workers} are kept, fewer would soon be too few") } else { String::new() };
-        let crowded = if room < within.as_secs_f64() { format!(", the gateways' {places} places filled in time,") } else { String::new() };
         let sentence = format!(
-            "{about}; at {rate:.1} jobs/s a worker{assumed}, {boot} to boot and {:.1} jobs/s arriving{crowded} asks for {enough}{kept}.",
+            "{about}; at {rate:.1} jobs/s a worker{assumed}, {boot} to boot and {:.1} jobs/s arriving asks for {enough}{kept}.",
             work.arrivals
         );
         return Deadline { workers, met: true, sentence };
