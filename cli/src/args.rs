@@ -92,6 +92,7 @@ Examples:
 const LOGS_EXAMPLES: &str = "\
 Examples:
   kubectl fleet logs imagenet
+  kubectl fleet logs imagenet --follow --since 1m
   kubectl fleet logs imagenet --since 2h --job 01890a5d-ac96-774b-bcce-b302099a8057
   kubectl fleet logs imagenet -o json | jq 'select(.level == \"WARN\")'";
 
@@ -235,6 +236,9 @@ pub struct LogsArgs {
     /// How far back, such as 10m or 2h
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = span)]
     pub since: SignedDuration,
+    /// Go on with what is logged from now on, of new pods too
+    #[arg(short, long)]
+    pub follow: bool,
     /// How to print it
     #[arg(short, long, value_enum, default_value = "text")]
     pub output: LineFormat,

@@ -74,9 +74,7 @@ async fn ready(stack: &Stack, what: &[&str]) -> String {
 
 /// Of all gateways and operators at once, by the plugin.
 async fn logs_are_read(stack: &Stack) {
-    let mut plugin = Command::new(Paths::discover().unwrap().program("kubectl-fleet").unwrap());
-    plugin.args(["logs", "imagenet", "--namespace", "default"]).env("KUBECONFIG", stack.kubeconfig()).kill_on_drop(true);
-    let output = plugin.output().await.unwrap();
+    let output = logs_of_the_fleet(stack).output().await.unwrap();
     let (said, warned) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{warned}");
     let holds = |pod: &str, what: &str| said.lines().any(|line| line.contains(pod) && line.contains(what));
@@ -85,6 +83,12 @@ async fn logs_are_read(stack: &Stack) {
     {
         assert!(holds(pod, what), "{pod}:{what}: {said}");
     }
+}
+
+fn logs_of_the_fleet(stack: &Stack) -> Command {
+    let mut plugin = Command::new(Paths::discover().unwrap().program("kubectl-fleet").unwrap());
+    plugin.args(["logs", "imagenet", "--namespace", "default"]).env("KUBECONFIG", stack.kubeconfig()).kill_on_drop(true);
+    plugin
 }
 
 /// What the model says of each photo; mostly it is right.
@@ -101,13 +105,19 @@ async fn label(url: &str, Photo { name, class, bytes }: &Photo) -> (Value, bool)
     (answer["result"].clone(), answer["predictions"][0]["index"] == *class)
 }
 
-/// As for want of memory: without a word. kubelet starts it again.
+/// As for want of memory: without a word. kubelet starts it again, and who follows the log reads on.
 async fn kill_a_gateway(stack: &Stack) {
+    let followed = tempfile::NamedTempFile::new().unwrap();
+    let mut follow = logs_of_the_fleet(stack);
+    let _following = follow.args(["--follow", "--since", "1s"]).stdout(followed.reopen().unwrap()).spawn().unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     kill(Pid::from_raw(gateway_process(stack)), Signal::SIGKILL).unwrap();
     let restarts = ["get", "pods", "--output", "jsonpath={.items[*].status.containerStatuses[*].restartCount}"];
     until("the gateway was started again", async || stack.kubectl(&restarts).await.unwrap().contains('1')).await;
     until("both gateways are ready", async || ready(stack, &GATEWAYS).await == "2").await;
+    let beginnings = || std::fs::read_to_string(followed.path()).unwrap().matches(" listening ").count();
+    until("the log that is followed has the new beginning", async || beginnings() > 0).await;
+    assert_eq!(beginnings(), 1);
 }
 
 /// Of this stack's node: others may run on this machine too.
