@@ -34,6 +34,7 @@ pub(crate) const TERMINATE_INSTANCES: Action = Action { name: "TerminateInstance
 pub(crate) const CREATE_TAGS: Action = Action { name: "CreateTags", bucket: Bucket::Tags };
 pub(crate) const DESCRIBE_INSTANCES: Action = Action { name: "DescribeInstances", bucket: Bucket::Reads };
 pub(crate) const DESCRIBE_IMAGES: Action = Action { name: "DescribeImages", bucket: Bucket::Reads };
+pub(crate) const DESCRIBE_TYPES: Action = Action { name: "DescribeInstanceTypes", bucket: Bucket::Reads };
 pub(crate) const DESCRIBE_VERSIONS: Action = Action { name: "DescribeLaunchTemplateVersions", bucket: Bucket::Reads };
 pub(crate) const CREATE_TEMPLATE: Action = Action { name: "CreateLaunchTemplate", bucket: Bucket::Writes };
 pub(crate) const CREATE_VERSION: Action = Action { name: "CreateLaunchTemplateVersion", bucket: Bucket::Writes };

@@ -13,6 +13,7 @@ mod launch;
 mod orders;
 pub mod tags;
 mod templates;
+mod types;
 
 use std::fmt;
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 mod finding;
 mod launches;
 mod queues;
+mod quotas;
 mod said;
 mod secrets;
 mod storage;
@@ -44,12 +45,14 @@ async fn examine(cluster: &Cluster, fleet: &ClassifierFleet) -> Vec<Finding> {
     let place = Place { region: fleet.spec.region.clone(), endpoint_url: fleet.spec.endpoint_url.clone() };
     let aws = config("kubectl-fleet", &place).await;
     let (ec2, s3, sqs) = (Ec2::new(&aws), aws_sdk_s3::Client::new(&aws), aws_sdk_sqs::Client::new(&aws));
-    let (secrets, launches, model, buckets, queues) = tokio::join!(
+    let service_quotas = aws_sdk_servicequotas::Client::new(&aws);
+    let (secrets, launches, quotas, model, buckets, queues) = tokio::join!(
         secrets::check(cluster, fleet),
         launches::check(&ec2, fleet),
+        quotas::check(&ec2, &service_quotas, &fleet.spec),
         storage::model(&s3, &fleet.spec.model.uri),
         storage::buckets(&s3, &fleet.spec.storage),
         queues::check(&sqs, &fleet.spec),
     );
-    [by_the_operator(fleet), secrets, launches, model, buckets, queues].concat()
+    [by_the_operator(fleet), secrets, launches, quotas, model, buckets, queues].concat()
 }

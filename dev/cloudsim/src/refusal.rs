@@ -17,6 +17,9 @@ pub enum Refusal {
     /// A value out of range or of the wrong form; the text is the whole message.
     #[error("{0}")]
     InvalidParameterValue(String),
+    /// Instance types that do not exist.
+    #[error("The following supplied instance types do not exist: [{}]", .0.join(", "))]
+    InvalidInstanceType(Vec<String>),
     /// User data that is not base64.
     #[error("Invalid BASE64 encoding of user data.")]
     MalformedUserData,
@@ -163,6 +166,7 @@ impl Refusal {
             Self::MissingParameter(_) => "MissingParameter",
             Self::InvalidParameterValue(_) => "InvalidParameterValue",
             Self::RequestLimitExceeded => "RequestLimitExceeded",
+            Self::InvalidInstanceType(_) => "InvalidInstanceType",
             Self::MalformedUserData => "InvalidUserData.Malformed",
             Self::InvalidParameterCombination(_) => "InvalidParameterCombination",
             Self::UnsupportedOperation(_) | Self::OneTimeSpotInstance(_) => "UnsupportedOperation",

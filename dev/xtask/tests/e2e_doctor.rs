@@ -48,6 +48,7 @@ async fn the_doctor_finds_what_is_broken() {
         ("imageless", json!({"workers": {"min": 1, "template": {"imageId": "ami-00000000000000000"}}})),
         ("misplaced", json!({"workers": {"template": {"subnetIds": [NOWHERE]}}})),
         ("secretive", json!({"gateway": {"replicas": 1, "tokenSecret": {"name": "secretive-token"}}})),
+        ("ambitious", json!({"workers": {"max": 1000}})),
         ("pinned", json!({"workers": {"replicas": 0}})),
         ("robbed", json!({})),
     ] {
@@ -76,6 +77,7 @@ async fn what_the_operator_says(ward: &Ward) {
     ward.says("crowded", 1, "Name a queue or bucket of the fleet's own").await;
     ward.says("imageless", 1, "Mend what EC2 names").await;
     ward.says("misplaced", 1, "EC2 would not launch t3.small in subnet-0badbadbadbadbad0").await;
+    ward.says("ambitious", 1, "room for 576 workers, and workers.max is 1000").await;
     ward.stands("pinned", "ScalingActive", ("False", "ReplicasSet")).await;
     ward.says("pinned", 1, "Remove spec.workers.replicas").await;
 }

@@ -7,6 +7,7 @@ mod render;
 mod spec;
 mod tags;
 mod templates;
+mod types;
 
 use std::collections::BTreeMap;
 
@@ -85,6 +86,7 @@ fn action_named(name: &str) -> Result<Action, Refusal> {
         "StopInstances" => instances::stop,
         "TerminateInstances" => instances::terminate,
         "DescribeImages" => images::describe,
+        "DescribeInstanceTypes" => types::describe,
         "CreateLaunchTemplate" => templates::create,
         "CreateLaunchTemplateVersion" => templates::create_version,
         "DescribeLaunchTemplates" => templates::describe,

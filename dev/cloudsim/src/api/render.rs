@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::state::{
     ACCOUNT, BlockDevice, Instance, LaunchSpec, MetadataOptions, Phase, Profile, ROOT_DEVICE, ShutdownBehavior, SpotOptions, StateChange,
-    TagRow, TagSpec, Tags, Template, TemplateVersion,
+    TagRow, TagSpec, Tags, Template, TemplateVersion, TypeInfo,
 };
 use crate::xml::Xml;
 
@@ -111,6 +111,12 @@ pub(super) fn image(xml: &mut Xml, id: &String) {
     xml.leaf("virtualizationType", "hvm");
     xml.leaf("rootDeviceType", "ebs");
     xml.leaf("rootDeviceName", ROOT_DEVICE);
+}
+
+/// One item of DescribeInstanceTypes.
+pub(super) fn type_info(xml: &mut Xml, info: TypeInfo) {
+    xml.leaf("instanceType", info.name);
+    xml.node("vCpuInfo", |xml| xml.leaf("defaultVCpus", info.vcpus));
 }
 
 /// One item of Start, Stop or TerminateInstances.

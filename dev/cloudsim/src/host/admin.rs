@@ -10,8 +10,8 @@ use warp::http::StatusCode;
 use warp::reply::{Response, json, with_status};
 use warp::{Filter, Rejection, Reply};
 
-use super::Shared;
 use super::views::{Armed, InstanceView};
+use super::{Shared, quotas};
 use crate::faults::{Fault, When};
 use crate::state::{Capacity, NotInterruptible};
 
@@ -59,7 +59,8 @@ fn notice_seconds() -> f64 {
 /// All routes of the control API.
 pub(super) fn routes(shared: Arc<Shared>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
     let routes = seen(shared.clone()).or(armed_routes(shared.clone())).unify().or(instance_routes(shared.clone())).unify();
-    warp::path("_cloudsim").and(routes.or(image_routes(shared.clone())).unify().or(throttle_route(shared)).unify())
+    warp::path("_cloudsim")
+        .and(routes.or(image_routes(shared.clone())).unify().or(throttle_route(shared)).unify().or(quotas::route()).unify())
 }
 
 fn seen(shared: Arc<Shared>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {

@@ -5,6 +5,7 @@ mod guest;
 mod imds;
 mod machines;
 pub mod poweroff;
+mod quotas;
 mod server;
 mod user_data;
 mod views;

@@ -22,6 +22,7 @@ mod tags;
 mod templates;
 mod timers;
 mod tokens;
+mod types;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -46,6 +47,7 @@ pub(crate) use spec::ROOT_DEVICE;
 pub use spec::{BlockDevice, LaunchSpec, MetadataOptions, Profile, ShutdownBehavior, TagSpec};
 pub use tags::Tags;
 pub use templates::{NewTemplate, NewVersion, Template, TemplateQuery, TemplateVersion, VersionQuery};
+pub use types::{TypeInfo, describe_types};
 
 use guests::Guest;
 use parameters::Parameters;

@@ -1,4 +1,6 @@
-//! Images: which there are, and what their root device is called.
+//! Images: which there are, and what their root device is called. Instance types.
+
+use aws_sdk_ec2::types::{InstanceType, InstanceTypeInfo};
 
 use crate::backend::{Backend, IMAGE, code};
 use crate::cases::{Case, case};
@@ -17,7 +19,24 @@ pub(crate) fn all() -> Vec<Case> {
             moto "OK InvalidAMIID.Malformed",
             because "EC2: one unknown id fails the call; moto does so only when none is known"
         ),
+        case!(vcpus_of_types, "c5.xlarge 4, t3.small 2"),
+        case!(types_that_do_not_exist, "InvalidInstanceType"),
     ]
+}
+
+async fn vcpus_of_types(backend: Backend) -> String {
+    let asked = [InstanceType::T3Small, InstanceType::C5Xlarge].to_vec();
+    let answer = backend.ec2.describe_instance_types().set_instance_types(Some(asked)).send().await.unwrap();
+    let vcpus = |info: &InstanceTypeInfo| info.v_cpu_info().unwrap().default_v_cpus().unwrap();
+    let found = answer.instance_types().iter().map(|info| format!("{} {}", info.instance_type().unwrap().as_str(), vcpus(info)));
+    let mut found: Vec<String> = found.collect();
+    found.sort();
+    found.join(", ")
+}
+
+async fn types_that_do_not_exist(backend: Backend) -> String {
+    let asked = backend.ec2.describe_instance_types().instance_types(InstanceType::T3Small);
+    code(&asked.instance_types(InstanceType::from("t3.enormous")).send().await)
 }
 
 async fn root_device_of_an_image(backend: Backend) -> String {

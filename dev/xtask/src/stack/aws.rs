@@ -32,8 +32,9 @@ impl Endpoints {
     /// The environment in which every AWS SDK and the AWS CLI find them.
     #[must_use]
     pub fn env(&self) -> Vec<(String, String)> {
-        let endpoints = [("AWS_ENDPOINT_URL_EC2", &self.ec2), ("AWS_ENDPOINT_URL_SQS", &self.sqs), ("AWS_ENDPOINT_URL_S3", &self.s3)];
-        let endpoints = endpoints.into_iter().map(|(name, value)| (name.to_owned(), value.clone()));
+        let quotas = format!("{}/_cloudsim/service-quotas", self.ec2);
+        let endpoints = [("EC2", &self.ec2), ("SQS", &self.sqs), ("S3", &self.s3), ("SERVICE_QUOTAS", &quotas)];
+        let endpoints = endpoints.into_iter().map(|(name, value)| (format!("AWS_ENDPOINT_URL_{name}"), value.clone()));
         endpoints.chain(CREDENTIALS.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
     }
 
