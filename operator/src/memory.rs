@@ -42,6 +42,8 @@ pub struct Remembered {
     pub told: HashMap<String, Told>,
     /// EC2 refused a launch for a reason that no other offering mends.
     pub refusal: Option<Refusal>,
+    /// When EC2 was last asked what became of launches without an answer.
+    pub listed_at: Option<Timestamp>,
     /// Reconciles that failed in a row.
     pub failures: u32,
     /// The samples that failed since the last one that succeeded.

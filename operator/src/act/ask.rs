@@ -29,6 +29,8 @@ pub(super) async fn start(acting: &Acting<'_>, intent: &LaunchIntent) -> Result<
     let at = intent.requested_at.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let order = [(tags::INTENT.to_owned(), WORK.to_owned()), (tags::STARTED.to_owned(), at)];
     acting.cloud.ec2.create_tags(&intent.instance_ids, &order).await?;
+    // What it was told before is over, though a clock that jumped may have dated that later than this.
+    acting.operator.memory.with(acting.uid, |remembered| remembered.told.retain(|id, _| !intent.instance_ids.contains(id)));
     acting.cloud.ec2.start_instances(&intent.instance_ids).await
 }
 

@@ -4,7 +4,7 @@
 
 use crds::{LaunchAction, LaunchIntent};
 use ec2::{Verdict, tags};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use kube::api::PostParams;
@@ -17,6 +17,9 @@ use crate::observe::intent;
 use crate::offerings;
 use crate::reconcile::Error;
 use crate::revision::Revision;
+
+/// Pauses between questions what became of launches: as between lists of all instances while something changes.
+const LISTED_EVERY: SignedDuration = SignedDuration::from_secs(2);
 
 /// An intent, and what is to be done about it first.
 struct Pursued {
@@ -134,6 +137,7 @@ async fn settle(acting: &Acting<'_>, outcome: &mut Outcome, pursued: &mut Pursue
 async fn ask(acting: &Acting<'_>, outcome: &mut Outcome, intent: &LaunchIntent, question: Question) -> Reply {
     let offering = offerings::to_plan(&intent.offering);
     match question {
+        Question::Listed if !may_list(acting) => Reply::Busy,
         Question::Listed => match acting.cloud.ec2.instances_tagged(tags::TOKEN, &intent.token).await {
             Ok(instances) => Reply::Lists(instances.into_iter().map(|instance| instance.id).collect()),
             Err(_) => Reply::Busy,
@@ -153,6 +157,18 @@ async fn ask(acting: &Acting<'_>, outcome: &mut Outcome, intent: &LaunchIntent, 
             },
         },
     }
+}
+
+/// Whether it is time to ask what became of launches: once for all of a reconcile, however soon the next one comes.
+fn may_list(acting: &Acting<'_>) -> bool {
+    acting.operator.memory.with(acting.uid, |remembered| {
+        let is_due = |at: Timestamp| at == acting.now || acting.now.duration_since(at).abs() >= LISTED_EVERY;
+        let may = remembered.listed_at.is_none_or(is_due);
+        if may {
+            remembered.listed_at = Some(acting.now);
+        }
+        may
+    })
 }
 
 fn reply(verdict: Verdict) -> Reply {
