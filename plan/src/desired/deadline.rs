@@ -78,13 +78,26 @@ pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, place
         );
         return Deadline { workers, met: true, sentence };
     }
-    let (workers, finish) = soonest(&groups, work, max);
-    let until = match finish.is_finite() {
-        true => format!("are done soonest, in about {}", seconds(SignedDuration::from_secs_f64(finish.min(1e9)))),
-        false => "do what can be done".to_owned(),
-    };
-    let sentence = format!("{about}, which cannot be met at {rate:.1} jobs/s a worker{assumed} and {boot} to boot. {workers} {until}.");
+    let (workers, why) = too_late(inputs, time, &groups, work, max);
+    let sentence = format!("{about}, which cannot be met at {rate:.1} jobs/s a worker{assumed} and {boot} to boot. {why}.");
     Deadline { workers, met: false, sentence }
+}
+
+/// How many there are to be where jobs are late whatever is launched, and what these are for: of a burst all is done as soon as it can be, of a
+/// stream what is still to come will be done in time. To make up for seconds of a stream by workers that boot as long
+/// would cost many times what the stream does. Nobody leaves who finds a job.
+fn too_late(inputs: &Inputs, time: Time, groups: &[Alike], work: Work, max: u32) -> (u32, String) {
+    let (soonest, finish) = soonest(groups, work.at_once(time.age), max);
+    let until = SignedDuration::from_secs_f64(finish.min(1e9));
+    let later = time.later(groups, work, inputs.boot_cold.as_secs_f64()).unwrap_or(0).min(max);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole jobs, clamped to what fits
+    let kept = inputs.before.min(work.jobs as u32);
+    let all = [
+        (kept, format!("Nobody leaves while jobs are late: {kept}")),
+        (later, format!("What arrives until a new one is ready takes {later}")),
+        (soonest, format!("Done soonest with {soonest}, in about {}", seconds(until))),
+    ];
+    all.into_iter().max_by_key(|(workers, _)| *workers).unwrap_or_default()
 }
 
 #[allow(clippy::cast_precision_loss)] // 2⁵³ jobs are not to be had
@@ -111,8 +124,12 @@ impl Time {
     /// later ones can be left to workers that are launched later. None: no number of them does.
     fn enough(self, groups: &[Alike], work: Work, boot: f64) -> Option<u32> {
         let now = fewest(groups, work.jobs, self.slack(work))?;
-        let then = fewest(groups, work.after(boot), boot + self.within);
-        Some(now.max(then.unwrap_or(now)))
+        Some(now.max(self.later(groups, work, boot).unwrap_or(now)))
+    }
+
+    /// The fewest that do in time what arrives until a worker has booted, once all before it is done. None: no number of them does.
+    fn later(self, groups: &[Alike], work: Work, boot: f64) -> Option<u32> {
+        fewest(groups, work.after(boot), boot + self.within)
     }
 
     /// The fewest that are enough for a minute, after which jobs still have half of their time: whoever is launched again sooner
@@ -131,40 +148,44 @@ impl Time {
 }
 
 impl Work {
+    /// Jobs that did not come with the stream, which brings its rate times the age of the oldest.
+    fn at_once(self, age: f64) -> f64 {
+        (self.jobs - self.arrivals * age).max(0.0)
+    }
+
     /// Jobs that there are to do, done ones too, once `seconds` have passed.
     fn after(self, seconds: f64) -> f64 {
         self.jobs + self.arrivals * seconds
     }
+}
 
-    /// Jobs that `groups` have left to do after `time` seconds.
-    fn left(self, groups: &[Alike], time: f64) -> f64 {
-        let done = groups.iter().map(|alike| f64::from(alike.workers) * alike.rate * (time - alike.ready_in).max(0.0));
-        self.after(time) - done.sum::<f64>()
-    }
+/// Of `jobs`, those that `groups` have left to do after `time` seconds.
+fn left(groups: &[Alike], jobs: f64, time: f64) -> f64 {
+    let done = groups.iter().map(|alike| f64::from(alike.workers) * alike.rate * (time - alike.ready_in).max(0.0));
+    jobs - done.sum::<f64>()
+}
 
-    /// When `groups` have done all, in seconds.
-    fn finish(self, groups: &[Alike]) -> f64 {
-        let mut soonest_first = groups.to_vec();
-        soonest_first.sort_by(|a, b| a.ready_in.total_cmp(&b.ready_in));
-        // Σ rate·(t − ready) = jobs + arrivals·t, solved for t.
-        let (mut rate, mut offset, mut finish) = (0.0, 0.0, f64::INFINITY);
-        for alike in soonest_first.iter().take_while(|alike| alike.workers > 0) {
-            if alike.ready_in >= finish {
-                break;
-            }
-            let together = alike.rate * f64::from(alike.workers);
-            rate += together;
-            offset += together * alike.ready_in;
-            finish = if rate > self.arrivals { (self.jobs + offset) / (rate - self.arrivals) } else { f64::INFINITY };
+/// When `groups` have done `jobs`, in seconds.
+fn finish(groups: &[Alike], jobs: f64) -> f64 {
+    let mut soonest_first = groups.to_vec();
+    soonest_first.sort_by(|a, b| a.ready_in.total_cmp(&b.ready_in));
+    // Σ rate·(t − ready) = jobs, solved for t.
+    let (mut rate, mut offset, mut finish) = (0.0, 0.0, f64::INFINITY);
+    for alike in soonest_first.iter().take_while(|alike| alike.workers > 0) {
+        if alike.ready_in >= finish {
+            break;
         }
-        finish
+        let together = alike.rate * f64::from(alike.workers);
+        rate += together;
+        offset += together * alike.ready_in;
+        finish = (jobs + offset) / rate;
     }
+    finish
 }
 
 /// The fewest that do `jobs` within `slack` seconds. None: no number of them does, or only so many that not each would find a job,
 /// which is not done sooner by two.
 fn fewest(groups: &[Alike], jobs: f64, slack: f64) -> Option<u32> {
-    let work = Work { jobs, arrivals: 0.0 };
     let (mut number, mut new, mut useful, mut done) = (0_u32, 0.0, 0.0, 0.0);
     for (alike, before) in groups.iter().zip(0..) {
         if done + ROUNDING >= jobs {
@@ -173,7 +194,7 @@ fn fewest(groups: &[Alike], jobs: f64, slack: f64) -> Option<u32> {
         let each = alike.rate * (slack - alike.ready_in).max(0.0);
         let needed = ((jobs - done) / each - ROUNDING).ceil();
         if needed <= f64::from(alike.workers) {
-            let to_find = if alike.new { work.left(&groups[..before], alike.ready_in).ceil() - new } else { jobs - useful };
+            let to_find = if alike.new { left(&groups[..before], jobs, alike.ready_in).ceil() - new } else { jobs - useful };
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and the group's workers
             return (needed <= to_find).then(|| number.saturating_add(needed as u32));
         }
@@ -186,18 +207,17 @@ fn fewest(groups: &[Alike], jobs: f64, slack: f64) -> Option<u32> {
     (done + ROUNDING >= jobs).then_some(number)
 }
 
-/// So many that all is done as soon as it can be, and when that is, in seconds: a further worker is of use only if it is
+/// So many that `jobs` are done as soon as they can be, and when that is, in seconds: a further worker is of use only if it is
 /// ready before the others are done, and finds a job.
-fn soonest(groups: &[Alike], work: Work, max: u32) -> (u32, f64) {
+fn soonest(groups: &[Alike], jobs: f64, max: u32) -> (u32, f64) {
     let mut taken: Vec<Alike> = Vec::with_capacity(groups.len());
     let (mut number, mut best, mut useful, mut new) = (0_u32, 0_u32, 0.0, 0.0);
     for alike in groups {
-        let to_find = if alike.new { work.left(&taken, alike.ready_in).ceil() - new } else { work.jobs - useful };
+        let to_find = if alike.new { left(&taken, jobs, alike.ready_in).ceil() - new } else { jobs - useful };
         let mut found = 0.0;
         taken.push(Alike { workers: 0, ..*alike });
         for _ in 0..alike.workers.min(max - number) {
-            let rate: f64 = taken.iter().map(|alike| alike.rate * f64::from(alike.workers)).sum();
-            let is_useful = rate + ROUNDING < work.arrivals || (alike.ready_in < work.finish(&taken) && found < to_find);
+            let is_useful = alike.ready_in < finish(&taken, jobs) && found < to_find;
             if alike.new && !is_useful {
                 break;
             }
@@ -209,5 +229,5 @@ fn soonest(groups: &[Alike], work: Work, max: u32) -> (u32, f64) {
         useful += found;
         new += if alike.new { found } else { 0.0 };
     }
-    (best.max(whole(u64::from(max > 0))), work.finish(&taken))
+    (best.max(whole(u64::from(max > 0))), finish(&taken, jobs))
 }

@@ -83,6 +83,6 @@ pub async fn a_worker_that_would_come_too_late_is_not_launched(stage: &Stage) {
     let seen = fleet.once("it says that it is late", is_late).await;
     assert_eq!((desired(&seen), visible(&seen)), (1, Some(31)), "{}", steps(&seen));
     assert!(steps(&seen).contains("which cannot be met at 30.0 jobs/s a worker"), "{}", steps(&seen));
-    assert!(steps(&seen).contains("1 are done soonest, in about 1."), "{}", steps(&seen));
+    assert!(steps(&seen).contains("Done soonest with 1, in about 1."), "{}", steps(&seen));
     assert!(!steps(&seen).contains("Launching"), "{}", steps(&seen));
 }

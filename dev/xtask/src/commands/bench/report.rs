@@ -61,9 +61,14 @@ impl Samples {
         self.0[rank.saturating_sub(1)]
     }
 
+    /// The least and the most.
+    pub(super) fn extent(&self) -> (f64, f64) {
+        (self.0[0], self.0[self.0.len() - 1])
+    }
+
     /// Median, least and most.
     fn show(&self) -> String {
-        let (least, most) = (self.0[0], self.0[self.0.len() - 1]);
+        let (least, most) = self.extent();
         format!("{} ({}–{})", number(self.median()), number(least), number(most))
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench policies`: three fleets and everybody else's policies under six loads, in virtual time. Owns which loads; what
+//! `cargo xtask bench policies`: four fleets and everybody else's policies under six loads, in virtual time. Owns which loads; what
 //! is played is `kubectl fleet simulate`.
 
 mod table;
@@ -15,18 +15,18 @@ use crate::paths::Paths;
 use crate::progress::line;
 
 pub(super) const ABOUT: &str = "\
-Three of our fleets (each image within 60 s, within 120 s, five images a worker; up to 20 workers) beside KEDA with the HPA, Auto Scaling
+Four of our fleets (each image within 60, 120 or 240 s, five images a worker; up to 20 workers) beside KEDA with the HPA, Auto Scaling
 groups, Knative's autoscaler and the policies of the systems that this project re-does, by `kubectl fleet simulate`: a burst of 100 and
 of 300, steps, Poisson, a swinging load, and a real trace. For each: P50 and P99 of the time to an answer, starts, billed seconds, and how
-many times that is what who knew the future would have needed for the same P99. Then the headline runs of those systems. Takes minutes,
-whatever else the machine does. Writes bench/policies.json in the folder of the local stack (.dev).";
+many times that is what who knew the future would have needed for the same P99; medians of all seeds. Then the headline runs of those systems.
+Takes minutes, whatever else the machine does. Writes bench/policies.json in the folder of the local stack (.dev).";
 
 /// How much to play.
 #[derive(Debug, Args)]
 pub(super) struct PoliciesArgs {
-    /// The seed of all that is random.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// How often, each time with another seed of all that is random: 1, 2 and so on.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
 }
 
 /// A load: what it is called, and how `simulate` is told.
@@ -80,20 +80,25 @@ pub(super) async fn run(paths: &Paths, args: PoliciesArgs) -> Result<Section> {
         text += &paragraph;
     };
     for (name, load) in loads {
-        let (runs, json) = simulate(paths, &args, load, &["--policy", "all"]).await?;
-        tell(format!("\n### {name}\n\n{}", table::of(&runs)));
-        written.insert(name.to_owned(), json);
+        let (mut played, mut all) = (Vec::new(), Vec::new());
+        for seed in 1..=args.seeds {
+            let (runs, json) = simulate(paths, seed, load, &["--policy", "all"]).await?;
+            played.push(runs);
+            all.push(json);
+        }
+        tell(format!("\n### {name}\n\n{}", table::of(&played)?));
+        written.insert(name.to_owned(), all.into());
     }
     tell("\n### Headline runs, a cold fleet (drainSeconds 60)\n\n".to_owned());
     for (name, theirs, load) in HEADLINES {
-        let (runs, json) = simulate(paths, &args, load, &[]).await?;
+        let (runs, json) = simulate(paths, 1, load, &[]).await?;
         let ours = runs.first().context("nothing was played")?;
         tell(format!("- {name}: all answered after {:.0} s (theirs: {theirs}), {} starts\n", ours.makespan, ours.starts));
         written.insert(name.to_owned(), json);
     }
     let folder = paths.dev.join("bench");
     write(&folder, &written)?;
-    let picture = chart(paths, &args, &folder.join("policies.svg")).await?;
+    let picture = chart(paths, &folder.join("policies.svg")).await?;
     Ok(Section::of("policies", text.trim_start().to_owned(), Some((picture, PICTURED.0))))
 }
 
@@ -101,16 +106,16 @@ pub(super) async fn run(paths: &Paths, args: PoliciesArgs) -> Result<Section> {
 const PICTURED: (&str, [&str; 4]) =
     ("A burst of 300: backlog and workers of ours, KEDA and target tracking", ["--burst", "300", "--policy", "keda,target-tracking"]);
 
-async fn chart(paths: &Paths, args: &PoliciesArgs, file: &Path) -> Result<String> {
+async fn chart(paths: &Paths, file: &Path) -> Result<String> {
     let drawn = file.to_str().context("the checkout's path is no UTF-8")?;
-    simulate(paths, args, &PICTURED.1, &["--chart", drawn]).await?;
+    simulate(paths, 1, &PICTURED.1, &["--chart", drawn]).await?;
     std::fs::read_to_string(file).with_context(|| format!("cannot read {drawn}"))
 }
 
-async fn simulate(paths: &Paths, args: &PoliciesArgs, load: &[&str], more: &[&str]) -> Result<(Vec<Run>, serde_json::Value)> {
+async fn simulate(paths: &Paths, seed: u64, load: &[&str], more: &[&str]) -> Result<(Vec<Run>, serde_json::Value)> {
     let fleets = paths.root.join("dev/xtask/src/commands/bench/policies/fleets.yaml");
     let mut command = Command::new(paths.program("kubectl-fleet")?);
-    command.args(["simulate", "--output", "json", "--seed", &args.seed.to_string(), "--file"]).arg(&fleets).args(load).args(more);
+    command.args(["simulate", "--output", "json", "--seed", &seed.to_string(), "--file"]).arg(&fleets).args(load).args(more);
     let output = command.kill_on_drop(true).output().await.context("kubectl-fleet cannot be run")?;
     ensure!(output.status.success(), "kubectl fleet simulate {load:?} failed: {}", String::from_utf8_lossy(&output.stderr));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout)?;
