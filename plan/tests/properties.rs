@@ -182,13 +182,15 @@ proptest! {
         prop_assert_eq!(decide(&fleet, &observed, noon()), decide(&fleet, &turned, noon()));
     }
 
+    /// But a stream that is late is let catch up.
     #[test]
     fn more_backlog_never_wants_fewer(fleet in fleets(), observed in observations(), more in 0u64..500) {
         let Some(depth) = observed.queue else { return Ok(()) };
         let mut fuller = observed.clone();
         fuller.queue = Some(QueueDepth { visible: depth.visible + more, ..depth });
         let (some, many) = (decide(&fleet, &observed, noon()), decide(&fleet, &fuller, noon()));
-        prop_assert!(many.desired >= some.desired, "{:#?}\n{:#?}", some, many);
+        let caught_up = observed.arrivals_per_second > 0.0 && many.steps.iter().any(|step| step.contains("which cannot be met"));
+        prop_assert!(caught_up || many.desired >= some.desired, "{:#?}\n{:#?}", some, many);
     }
 
     /// A second operator that knows of the intents, whose list is older than they are, adds nothing.

@@ -50,9 +50,9 @@ const FILLED: f64 = 0.9;
 const ROUNDING: f64 = 1e-6;
 
 /// The fewest of the workers there are, then stopped ones, then new ones (stopped ones only while they are sooner) that do
-/// `backlog` jobs in the time that is left, and those that arrive before a new worker is ready. When no number of workers can, so
-/// many (at most `max`) that all is done as soon as it can be. Fewer than before are enough only if they are for a while. A stream may wait
-/// only as far as the gateways have `places` for it: more uploads would be refused.
+/// `backlog` jobs in the time that is left, and those that arrive before a new worker is ready. When no number of workers can, at most
+/// `max`: so many that a burst is done as soon as it can be, and what a stream will bring in time. Fewer than before are enough only if they
+/// are for a while. A stream may wait only as far as the gateways have `places` for it: more uploads would be refused.
 #[must_use]
 pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, places: u64, max: u32) -> Deadline {
     let work = Work { jobs: as_jobs(backlog), arrivals: inputs.arrivals_per_second.max(0.0) };
@@ -70,7 +70,9 @@ pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, place
     let assumed = if inputs.measured { "" } else { " (assumed, none was measured yet)" };
     let (rate, boot) = (inputs.jobs_per_second, seconds(inputs.boot_cold));
     if let Some(enough) = time.enough(&groups, work, inputs.boot_cold.as_secs_f64()) {
-        let workers = if enough < inputs.before { time.for_a_while(&groups, work, enough).clamp(enough, inputs.before) } else { enough };
+        let lasting =
+            if enough < inputs.before { time.for_a_while(&groups, work).unwrap_or(inputs.before).min(inputs.before) } else { enough };
+        let workers = lasting.max(enough);
         let kept = if workers > enough { format!("; {workers} are kept, fewer would soon be too few") } else { String::new() };
         let sentence = format!(
             "{about}; at {rate:.1} jobs/s a worker{assumed}, {boot} to boot and {:.1} jobs/s arriving asks for {enough}{kept}.",
@@ -83,19 +85,19 @@ pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, place
     Deadline { workers, met: false, sentence }
 }
 
-/// How many there are to be where jobs are late whatever is launched, and what these are for: of a burst all is done as soon as it can be, of a
-/// stream what is still to come will be done in time. To make up for seconds of a stream by workers that boot as long
-/// would cost many times what the stream does. Nobody leaves who finds a job.
+/// How many there are to be where jobs are late whatever is launched, and what these are for. Seconds by which a stream is late are not made
+/// up for: workers that boot as long would cost many times what the stream does. Nobody leaves who finds a job.
 fn too_late(inputs: &Inputs, time: Time, groups: &[Alike], work: Work, max: u32) -> (u32, String) {
     let (soonest, finish) = soonest(groups, work.at_once(time.age), max);
-    let until = SignedDuration::from_secs_f64(finish.min(1e9));
+    let until =
+        if finish.is_finite() { format!(", in about {}", seconds(SignedDuration::from_secs_f64(finish.min(1e9)))) } else { String::new() };
     let later = time.later(groups, work, inputs.boot_cold.as_secs_f64()).unwrap_or(0).min(max);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole jobs, clamped to what fits
-    let kept = inputs.before.min(work.jobs as u32);
+    let kept = inputs.before.min(work.jobs as u32).min(max);
     let all = [
         (kept, format!("Nobody leaves while jobs are late: {kept}")),
         (later, format!("What arrives until a new one is ready takes {later}")),
-        (soonest, format!("Done soonest with {soonest}, in about {}", seconds(until))),
+        (soonest, format!("Done soonest with {soonest}{until}")),
     ];
     all.into_iter().max_by_key(|(workers, _)| *workers).unwrap_or_default()
 }
@@ -133,10 +135,10 @@ impl Time {
     }
 
     /// The fewest that are enough for a minute, after which jobs still have half of their time: whoever is launched again sooner
-    /// costs more than it saved, for EC2 bills a minute at least. `or`: where no number is.
-    fn for_a_while(self, groups: &[Alike], work: Work, or: u32) -> u32 {
+    /// costs more than it saved, for EC2 bills a minute at least. None: no number is.
+    fn for_a_while(self, groups: &[Alike], work: Work) -> Option<u32> {
         let minute = PAID_MINUTE.as_secs_f64();
-        fewest(groups, work.after(minute), minute + self.within / 2.0).unwrap_or(or)
+        fewest(groups, work.after(minute), minute + self.within / 2.0)
     }
 
     /// How long the jobs may take together. Those of a burst are all as old as the oldest; of a stream, which brings its rate times
