@@ -125,7 +125,7 @@ fn roll_outs() {
         with(decided(fleet(&[]), &inputs(20, 2)), |status| {
             status.workers.outdated = 2;
             let revision = "1-4f2a9c".to_owned();
-            status.rollout = Some(RolloutStatus { revision, proven, never_ready, failed_at: Some(ago(100)) });
+            status.rollout = Some(RolloutStatus { revision, proven, never_ready, failed_at: Some(ago(100)), template_version: None });
         })
     };
     let all = [fares(true, 0), fares(false, 0), fares(false, 2)];

@@ -31,7 +31,7 @@ fn fleets() -> Vec<ClassifierFleet> {
         let message = "2 workers in a row did not register in time. Look at an instance's console output: image, instance profile, network and model are the usual causes.";
         status.conditions = vec![condition("Ready", "False", "WorkersNeverReady", message)];
         let revision = "1-4f2a9c".to_owned();
-        status.rollout = Some(RolloutStatus { revision, proven: false, never_ready: 2, failed_at: Some(ago(100)) });
+        status.rollout = Some(RolloutStatus { revision, proven: false, never_ready: 2, failed_at: Some(ago(100)), template_version: None });
     });
     vec![named(stalled, "faces"), named(busy, "imagenet"), named(idle, "night"), named(fleet(&[]), "new")]
 }

@@ -201,6 +201,17 @@ pub struct RolloutStatus {
     /// When the last of them was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<Time>,
+    /// The launch template's version for it: an operator that has just begun launches by it, and need not ask EC2 first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_version: Option<i64>,
+}
+
+impl RolloutStatus {
+    /// The launch template's version, if this is about `revision`.
+    #[must_use]
+    pub fn version_for(&self, revision: &str) -> Option<i64> {
+        self.template_version.filter(|_| self.revision == revision)
+    }
 }
 
 /// Condition types of a fleet.

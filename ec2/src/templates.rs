@@ -6,7 +6,6 @@ use aws_sdk_ec2::types::{
     RequestLaunchTemplateData, ResourceType, ShutdownBehavior, TagSpecification,
 };
 use base64::Engine as _;
-use sha2::{Digest as _, Sha256};
 
 use crate::actions::{CREATE_TEMPLATE, CREATE_VERSION, DELETE_TEMPLATE, DESCRIBE_VERSIONS};
 use crate::instances::{next_page, sdk_tags};
@@ -65,8 +64,8 @@ const PAGE: i32 = 200;
 
 impl Ec2 {
     /// Number of the version of `template` that has the revision of `version`; template and version are made if missing.
-    /// Two callers at once make one version: the ClientToken is the revision's. A version is never changed, so all of
-    /// `version` has to go into its revision.
+    /// A version is never changed, so all of `version` has to go into its revision. No ClientToken is derived from it: EC2 would
+    /// answer with what somebody has deleted since. Two callers at once may make two versions, which are the same but for their number.
     ///
     /// # Errors
     /// As EC2 answers.
@@ -110,16 +109,21 @@ impl Ec2 {
         description: &str,
         data: RequestLaunchTemplateData,
     ) -> Result<i64, Error> {
-        match found {
-            Found::Version(number) => return Ok(number),
-            Found::NoVersion => {}
+        let found = match found {
             Found::NoTemplate => match self.create_template(template, description, data.clone()).await {
-                // Another caller was faster: then its version may be another one.
-                Err(error) if error.is(NAME_TAKEN) => {}
+                // Another caller was faster, or our own call whose answer was lost.
+                Err(error) if error.is(NAME_TAKEN) => match self.find_version(&template.name, description).await? {
+                    Found::NoTemplate => return Err(error),
+                    found => found,
+                },
                 answer => return answer,
             },
+            found => found,
+        };
+        match found.number() {
+            Some(number) => Ok(number),
+            None => self.create_version(&template.name, description, data).await,
         }
-        self.create_version(&template.name, description, data).await
     }
 
     async fn create_template(&self, template: &Template, description: &str, data: RequestLaunchTemplateData) -> Result<i64, Error> {
@@ -128,7 +132,6 @@ impl Ec2 {
             .api
             .client
             .create_launch_template()
-            .client_token(token(&template.name, description))
             .launch_template_name(&template.name)
             .version_description(description)
             .launch_template_data(data)
@@ -143,7 +146,6 @@ impl Ec2 {
             .api
             .client
             .create_launch_template_version()
-            .client_token(token(name, description))
             .launch_template_name(name)
             .version_description(description)
             .launch_template_data(data);
@@ -163,11 +165,6 @@ impl Ec2 {
             _ => Ok(()),
         }
     }
-}
-
-/// A ClientToken has at most 64 ASCII characters; names and descriptions may be longer.
-fn token(name: &str, description: &str) -> String {
-    hex::encode(Sha256::new().chain_update(name).chain_update([0]).chain_update(description).finalize())
 }
 
 fn data(version: &TemplateVersion, root_device: Option<String>) -> RequestLaunchTemplateData {

@@ -30,6 +30,8 @@ pub struct Remembered {
     pub conflict: bool,
     /// What the fleet needs, as last prepared.
     pub needs: Option<Needs>,
+    /// It was prepared since this operator began.
+    pub prepared: bool,
     /// Times that somebody disturbed what was prepared: what is being prepared meanwhile was looked at too early.
     pub disturbed: u64,
     /// What the image parameter said.

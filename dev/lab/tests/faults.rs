@@ -34,6 +34,25 @@ fn what_was_mended_stays_so() {
     }
 }
 
+/// With a thousand fleets that would take a minute at EC2's pace, before the first launch.
+#[test]
+fn an_operator_that_begins_anew_launches_without_asking_for_the_template_again() {
+    let script = std::env::temp_dir().join(format!("classifierfleet-lab-{}.json", std::process::id()));
+    let fleet = r#"{"min":0,"max":4,"messagesPerWorker":4,"warm":0,"spot":false,"surge":1,"drainTimeout":30,"window":10,"types":1,"sampleSeconds":2}"#;
+    let crash = r#"{"at":100.0,"fault":"IntermediateState","call":1,"when":"Before","down":20}"#;
+    let told = format!(
+        r#"{{"seed":1,"fleet":{fleet},"describeLag":1,"uploads":[[99.0,4],[200.0,4]],"faults":[{crash}],"lastUploads":[0,60],"faultsOfDeletion":[]}}"#
+    );
+    std::fs::write(&script, told).unwrap();
+    let output = lab(&["--script", script.to_str().unwrap()]);
+    std::fs::remove_file(script).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let calls = String::from_utf8_lossy(&output.stderr);
+    let (first, second) = calls.split_once("an operator is dead").unwrap();
+    assert!(first.contains("DescribeLaunchTemplateVersions"), "{calls}");
+    assert!(second.contains("RunInstances") && !second.contains("DescribeLaunchTemplateVersions"), "{calls}");
+}
+
 /// What `cargo xtask lab --mutants` puts into a copy of the sources.
 #[test]
 fn deliberate_bugs_fit_the_sources() {

@@ -47,6 +47,7 @@ async fn killed_operators_launch_nothing_twice() {
     }
     has_launched_exactly(&stack, 5).await;
     scaled_by_hand(&stack, 2).await;
+    the_template_was_deleted(&stack, 3).await;
     assert!(stack.kubectl(&["delete", "cfleet", "imagenet", "--timeout=120s"]).await.is_ok());
     assert_eq!(live(&stack).await.len(), 0);
     stack.stop().await.unwrap();
@@ -62,6 +63,21 @@ async fn scaled_by_hand(stack: &Stack, replicas: usize) {
     let gone =
         instances(stack).await.into_iter().filter(|instance| instance["state"] == "terminated" || instance["state"] == "shutting-down");
     assert!(gone.into_iter().all(|instance| instance["stateReason"] == "Client.InstanceInitiatedShutdown"));
+}
+
+/// While no operator looked, and the next one takes the status' word for it until EC2 says otherwise.
+async fn the_template_was_deleted(stack: &Stack, replicas: usize) {
+    stack.kill_operator("operator", Signal::SIGKILL).await.unwrap();
+    let template = format!("classifierfleet-{}", fleet(stack, "{.metadata.uid}").await);
+    let form = [("Action", "DeleteLaunchTemplate"), ("Version", "2016-11-15"), ("LaunchTemplateName", &template)];
+    let answer = reqwest::Client::new().post(&stack.endpoints().unwrap().ec2).form(&form).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    let made = calls(stack, "CreateLaunchTemplate").await;
+    stack.spawn_operator("operator").await.unwrap();
+    stack.kubectl(&["scale", "cfleet", "imagenet", &format!("--replicas={replicas}")]).await.unwrap();
+    until(&format!("{replicas} workers are ready"), async || fleet(stack, "{.status.workers.ready}").await == replicas.to_string()).await;
+    assert_eq!(live(stack).await.len(), replicas);
+    assert_eq!(calls(stack, "CreateLaunchTemplate").await, made + 1, "it is made again, once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -158,9 +158,11 @@ async fn make(
     before: Option<Needs>,
     now: Timestamp,
 ) -> Needs {
-    let disturbed = operator.memory.with(uid, |remembered| remembered.disturbed);
+    let (disturbed, again) =
+        operator.memory.with(uid, |remembered| (remembered.disturbed, std::mem::replace(&mut remembered.prepared, true)));
     let (failures, known) = before.as_ref().map(|needs| (needs.failures, needs.known.clone())).unwrap_or_default();
-    let needs = afresh(operator, cloud, fleet, revision, known, now).await.counted(failures);
+    let written = if again { None } else { written_version(fleet, revision) };
+    let needs = afresh(operator, cloud, fleet, revision, known, written, now).await.counted(failures);
     for fault in needs.faults().filter(|fault| before.as_ref().is_none_or(|before| before.faults().all(|known| known != *fault))) {
         tracing::warn!(fleet = fleet.name_any(), namespace = fleet.namespace(), reason = fault.reason, "{}", fault.message);
     }
@@ -168,7 +170,21 @@ async fn make(
     needs
 }
 
-async fn afresh(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, revision: &Revision, known: Known, now: Timestamp) -> Needs {
+/// What the status has for the version of the launch template, for an operator that has just begun: with a thousand fleets, to ask EC2
+/// for each takes a minute at its pace. Should the template be gone, the launch tells, and it is made again.
+fn written_version(fleet: &ClassifierFleet, revision: &Revision) -> Option<i64> {
+    fleet.status.as_ref()?.rollout.as_ref()?.version_for(revision.name())
+}
+
+async fn afresh(
+    operator: &Operator,
+    cloud: &Cloud,
+    fleet: &ClassifierFleet,
+    revision: &Revision,
+    known: Known,
+    written: Option<i64>,
+    now: Timestamp,
+) -> Needs {
     let generation = fleet.metadata.generation;
     let (owner, fleets) = (Owner::of(fleet, &operator.cluster), fleets(operator).await);
     let Known { urls, mut buckets } = known;
@@ -191,7 +207,12 @@ async fn afresh(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, rev
     let (queues, made, template_version, gateway) = tokio::join!(
         queues,
         place.ensure(fleet, &mut buckets, &operator.kube),
-        template::ensure(cloud, revision),
+        async {
+            match written {
+                Some(version) => Ok(version),
+                None => template::ensure(cloud, revision).await,
+            }
+        },
         gateway::ensure(operator, cloud, fleet),
     );
     let known = Known { urls: queues.clone().unwrap_or_default(), buckets };

@@ -4,7 +4,7 @@ use crds::{ClassifierFleetStatus, Decision, QueueStatus, RolloutStatus, WorkersS
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
-use plan::{Census, Counted, Observed, Plan, Rollout};
+use plan::{Census, Counted, Rollout};
 
 use super::conditions::{self, Facts};
 use crate::act::Outcome;
@@ -30,14 +30,16 @@ pub fn status(outcome: &Outcome, revision: &Revision, facts: &Facts, now: Timest
         boot_seconds: facts.observation.boot_seconds,
         jobs_per_second_per_worker: facts.observation.jobs_per_second,
         cost_per_thousand_images: facts.observation.cost.usd_per_thousand_images,
-        rollout: Some(rollout(&facts.observation.observed, facts.plan, revision.name(), now)),
+        rollout: Some(rollout(facts, revision.name(), before.rollout.as_ref(), now)),
         last_scale_time: if desired == before.desired { before.last_scale_time } else { Some(Time(now)) },
         conditions: conditions::conditions(outcome, facts, &before.conditions, now),
     }
 }
 
-/// How `revision` fares after `plan`: workers of it that never became ready count until one does.
-fn rollout(observed: &Observed, plan: &Plan, revision: &str, now: Timestamp) -> RolloutStatus {
+/// How `revision` fares after the plan: workers of it that never became ready count until one does.
+fn rollout(facts: &Facts, revision: &str, before: Option<&RolloutStatus>, now: Timestamp) -> RolloutStatus {
+    let (observed, plan) = (&facts.observation.observed, facts.plan);
+    let template_version = facts.needs.and_then(|needs| needs.template_version.clone().ok());
     let Rollout { proven, never_ready, failed_at } = observed.rollout;
     let of_revision = |id: &str| {
         let instance = observed.inventory.as_ref().and_then(|inventory| inventory.find(id));
@@ -50,6 +52,7 @@ fn rollout(observed: &Observed, plan: &Plan, revision: &str, now: Timestamp) -> 
         proven,
         never_ready: number(never_ready.saturating_add(failed)),
         failed_at: if failed > 0 { Some(Time(now)) } else { failed_at.map(Time) },
+        template_version: template_version.or_else(|| before?.version_for(revision)),
     }
 }
 

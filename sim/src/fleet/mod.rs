@@ -140,7 +140,8 @@ impl Operator {
         status.workers.ready = i32::try_from(plan.census.ready).unwrap_or(i32::MAX);
         status.boot_seconds = observation.boot_seconds;
         status.jobs_per_second_per_worker = observation.jobs_per_second;
-        status.rollout = Some(RolloutStatus { revision: REVISION.to_owned(), proven: rollout.proven, never_ready: 0, failed_at: None });
+        status.rollout =
+            Some(RolloutStatus { revision: REVISION.to_owned(), proven: rollout.proven, never_ready: 0, ..RolloutStatus::default() });
     }
 }
 
