@@ -171,7 +171,7 @@ pub fn limit(limited_by: LimitedBy) -> (&'static str, &'static str) {
         LimitedBy::ScaleDownPolicy => ("ScaleDownLimit", "The number may not fall faster: spec.scaling.behavior.scaleDown."),
         LimitedBy::BootTime => (
             "DeadlineCannotBeMet",
-            "Workers cannot be ready soon enough for spec.scaling.target.drainSeconds: the jobs are done as soon as possible.",
+            "Workers cannot be ready soon enough for spec.scaling.target.drainSeconds: a burst is done as soon as it can be, and a steady stream catches up.",
         ),
         LimitedBy::Pause => ("Paused", "An annotation holds the number of workers."),
     }

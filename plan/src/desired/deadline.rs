@@ -89,8 +89,7 @@ pub fn for_deadline(inputs: &Inputs, backlog: u64, within: SignedDuration, place
 /// up for: workers that boot as long would cost many times what the stream does. Nobody leaves who finds a job.
 fn too_late(inputs: &Inputs, time: Time, groups: &[Alike], work: Work, max: u32) -> (u32, String) {
     let (soonest, finish) = soonest(groups, work.at_once(time.age), max);
-    let until =
-        if finish.is_finite() { format!(", in about {}", seconds(SignedDuration::from_secs_f64(finish.min(1e9)))) } else { String::new() };
+    let until = if finish < 1e9 { format!(", in about {}", seconds(SignedDuration::from_secs_f64(finish))) } else { String::new() };
     let later = time.later(groups, work, inputs.boot_cold.as_secs_f64()).unwrap_or(0).min(max);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole jobs, clamped to what fits
     let kept = inputs.before.min(work.jobs as u32).min(max);
