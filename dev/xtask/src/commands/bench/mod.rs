@@ -16,8 +16,9 @@ mod section;
 mod usage;
 mod worker;
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -43,7 +44,7 @@ pub(super) struct BenchArgs {
 #[derive(Debug, Subcommand)]
 enum Benchmark {
     /// Each of them in turn, about an hour on 2 cores, with `--docs`.
-    All,
+    All(AllArgs),
     /// Uploads in, labels out, with workers that answer at once, next to a plain Python gateway: rate, times, CPU, memory.
     #[command(long_about = gateway::ABOUT)]
     Gateway(gateway::GatewayArgs),
@@ -64,12 +65,35 @@ enum Benchmark {
     Worker(worker::WorkerArgs),
 }
 
+/// What is measured as it is released; default: what the tests run, whose SDKs are not optimised.
+#[derive(Debug, Args)]
+struct AllArgs {
+    /// The worker, such as `cargo xtask dist --program worker` makes.
+    #[arg(long)]
+    worker: Option<PathBuf>,
+    /// The gateway, such as `cargo xtask dist --program gateway` makes.
+    #[arg(long)]
+    gateway: Option<PathBuf>,
+}
+
+impl AllArgs {
+    /// What is for the benchmark of this name.
+    fn of(&self, name: &str) -> Vec<&OsStr> {
+        let (option, program) = match name {
+            "worker" => ("--worker", &self.worker),
+            "gateway" => ("--gateway", &self.gateway),
+            _ => return Vec::new(),
+        };
+        program.iter().flat_map(|program| [OsStr::new(option), program.as_os_str()]).collect()
+    }
+}
+
 /// All of them, the quick ones first.
 const ALL: [&str; 6] = ["policies", "path", "worker", "gateway", "infer", "scale"];
 
 pub(super) async fn run(paths: &Paths, args: BenchArgs) -> Result<()> {
     let section = match args.benchmark {
-        Benchmark::All => return all(paths).await,
+        Benchmark::All(args) => return all(&args).await,
         Benchmark::Gateway(args) => gateway::run(paths, args).await?,
         Benchmark::Infer(args) => infer::run(paths, args).await?,
         Benchmark::Path(args) => path::run(paths, args).await?,
@@ -78,18 +102,17 @@ pub(super) async fn run(paths: &Paths, args: BenchArgs) -> Result<()> {
         Benchmark::Worker(args) => worker::run(paths, args).await?,
     };
     if args.docs {
-        let said: Vec<String> = std::env::args().skip(1).collect();
-        section.put(paths, &format!("cargo xtask {}", said.join(" "))).await?;
+        section.put(paths, std::env::args().skip(1)).await?;
     }
     Ok(())
 }
 
 /// Each as a process of its own, as a person runs it: what one leaves in memory is not measured with the next.
-async fn all(paths: &Paths) -> Result<()> {
+async fn all(args: &AllArgs) -> Result<()> {
     for name in ALL {
         line(format!("\n== cargo xtask bench {name} --docs"));
         let mut bench = Command::new(std::env::current_exe()?);
-        bench.args(["bench", name, "--docs"]).current_dir(&paths.root).kill_on_drop(true);
+        bench.args(["bench", name, "--docs"]).args(args.of(name)).kill_on_drop(true);
         ensure!(bench.status().await?.success(), "bench {name} failed, as it says above; those before it are in docs/benchmarks.md");
     }
     Ok(())

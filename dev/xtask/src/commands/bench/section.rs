@@ -1,13 +1,15 @@
 //! A benchmark's part of `docs/benchmarks.md`: how to repeat it, where and when it ran, what was found. Knows nothing of what was
 //! measured.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use super::bars;
 use super::report::{self, Measure};
 use crate::paths::Paths;
-use crate::release::Source;
+use crate::release::git;
 
 const PAGE: &str = "docs/benchmarks.md";
 const PICTURES: &str = "docs/images";
@@ -40,15 +42,15 @@ impl Section {
         Self { name, text, picture }
     }
 
-    /// Puts it into the page, in the place of what the benchmark told before. `command` is how it was run.
+    /// Puts it into the page, in the place of what the benchmark told before. `args` are what `cargo xtask` was given.
     ///
     /// # Errors
-    /// When the page or the picture cannot be written.
-    pub(super) async fn put(&self, paths: &Paths, command: &str) -> Result<()> {
+    /// When the page or the picture cannot be written, or git does not tell the commit.
+    pub(super) async fn put(&self, paths: &Paths, args: impl Iterator<Item = String>) -> Result<()> {
         let file = paths.root.join(PAGE);
         let page = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let commit = Source::of(&paths.root).await?.revision;
-        let mut body = format!("```text\n{command}\n```\n{}; commit `{}`; {}.\n\n{}", today(), short(&commit), machine(), self.text);
+        let commit = commit(&paths.root).await?;
+        let mut body = format!("```text\n{}\n```\n{}; commit {commit}; {}.\n\n{}", command(args), today(), machine(), self.text);
         if let Some((svg, shows)) = &self.picture {
             let name = format!("bench-{}.svg", self.name);
             let place = paths.root.join(PICTURES).join(&name);
@@ -78,10 +80,21 @@ fn today() -> String {
     Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
-/// Twelve digits, and whether the files differed.
-fn short(revision: &str) -> String {
-    let (hash, mark) = revision.split_once('-').map_or((revision, ""), |(hash, _)| (hash, " with changes"));
-    format!("{}{mark}", &hash[..hash.len().min(12)])
+/// How somebody else repeats it: where files lie on this machine says nothing to others.
+fn command(args: impl Iterator<Item = String>) -> String {
+    let name = |arg: String| match Path::new(&arg).file_name() {
+        Some(name) if arg.starts_with('/') => name.to_string_lossy().into_owned(),
+        _ => arg,
+    };
+    let words: Vec<String> = ["cargo".to_owned(), "xtask".to_owned()].into_iter().chain(args.map(name)).collect();
+    words.join(" ")
+}
+
+/// Twelve digits, and whether the files differed: all but the page and its pictures, which the section before has changed.
+async fn commit(root: &Path) -> Result<String> {
+    let hash = git(root, &["log", "-1", "--abbrev=12", "--format=%h"]).await?;
+    let changed = git(root, &["status", "--porcelain", "--", ".", &format!(":!{PAGE}"), &format!(":!{PICTURES}")]).await?;
+    Ok(format!("`{}`{}", hash.trim(), if changed.is_empty() { "" } else { " with changes" }))
 }
 
 /// The processor's name, and how many of its cores.
@@ -107,8 +120,27 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_is_short_and_says_whether_files_differ() {
-        assert_eq!(short("0123456789abcdef"), "0123456789ab");
-        assert_eq!(short("0123456789abcdef-dirty"), "0123456789ab with changes");
+    fn a_command_names_programs_and_not_where_they_lie() {
+        let args = ["bench", "worker", "--worker", "/home/me/target/dist/worker", "--docs"].map(str::to_owned);
+        assert_eq!(command(args.into_iter()), "cargo xtask bench worker --worker worker --docs");
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_as_it_was_while_the_page_alone_changes() {
+        let root = tempfile::tempdir().unwrap();
+        let git = async |args: &[&str]| git(root.path(), args).await.unwrap();
+        git(&["init", "--quiet"]).await;
+        std::fs::create_dir_all(root.path().join(PICTURES)).unwrap();
+        std::fs::write(root.path().join(PAGE), "# Benchmarks\n").unwrap();
+        git(&["add", "."]).await;
+        git(&["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--message", "a"]).await;
+
+        std::fs::write(root.path().join(PAGE), "# Benchmarks\n## path\n").unwrap();
+        std::fs::write(root.path().join(PICTURES).join("bench-path.svg"), "").unwrap();
+        let clean = commit(root.path()).await.unwrap();
+        assert_eq!((clean.len(), clean.contains("changes")), ("`0123456789ab`".len(), false), "{clean}");
+
+        std::fs::write(root.path().join("code.rs"), "").unwrap();
+        assert_eq!(commit(root.path()).await.unwrap(), format!("{clean} with changes"));
     }
 }
