@@ -57,7 +57,7 @@ struct Bench<'a> {
 
 pub(super) async fn run(paths: &Paths, args: PathArgs) -> Result<Section> {
     let progress = Progress::printed();
-    let limit = Duration::from_secs(60) * (args.rounds + 1);
+    let limit = Duration::from_secs(180) * (args.rounds + 1);
     let adapt = |options: &mut StackOptions| {
         options.delays = DELAYS;
         options.fleet = MANIFEST.into();
