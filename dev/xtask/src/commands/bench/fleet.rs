@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use crds::{ClassifierFleet, ClassifierFleetStatus};
 use jiff::Timestamp;
-use kube::Api;
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt as _};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -20,6 +21,8 @@ pub(super) const MANIFEST: &str = "dev/xtask/src/commands/bench/fleet.yaml";
 pub(super) const REQUEST_QUEUE: &str = "bench-requests";
 pub(super) const OUTPUT_BUCKET: &str = "bench-out";
 const NAME: &str = "bench";
+/// Says in a gateway's Lease how many uploads wait.
+const WAITING: &str = "classifierfleet.dev/waiting";
 
 /// Draining and ending a worker, or launching one. One that was launched for a backlog that was just gone stays for the minute that is
 /// paid for.
@@ -28,6 +31,7 @@ const LIMIT: Duration = Duration::from_secs(150);
 /// The fleet of [`MANIFEST`] in its stack.
 pub(super) struct Fleet {
     api: Api<ClassifierFleet>,
+    leases: Api<Lease>,
     http: reqwest::Client,
     cloudsim: String,
     log: PathBuf,
@@ -49,8 +53,10 @@ struct Instance {
 
 impl Fleet {
     pub(super) async fn of(stack: &Stack) -> Result<Self> {
+        let client = stack.kubernetes().client().await?;
         Ok(Self {
-            api: Api::namespaced(stack.kubernetes().client().await?, "default"),
+            api: Api::namespaced(client.clone(), "default"),
+            leases: Api::namespaced(client, "default"),
             http: reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?,
             cloudsim: format!("{}/_cloudsim", stack.endpoints()?.ec2),
             log: stack.log("operator"),
@@ -65,7 +71,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Waits until the operator has taken the last change, wants no worker and has none.
+    /// Waits until the operator has taken the last change, wants no worker and has none, and the gateway waits for nothing.
     ///
     /// # Errors
     /// When that takes longer than two and a half minutes.
@@ -107,7 +113,13 @@ impl Fleet {
         let ClassifierFleetStatus { observed_generation, workers, queue, desired, .. } = fleet.status.unwrap_or_default();
         let no_work = queue.is_some_and(|queue| queue.backlog == 0) && desired == 0;
         let no_worker = workers.total == 0 && instances.iter().all(|instance| instance.state == "terminated");
-        Ok(observed_generation == fleet.metadata.generation && no_work && no_worker)
+        Ok(observed_generation == fleet.metadata.generation && no_work && no_worker && self.nothing_waits().await?)
+    }
+
+    /// The gateway has told so: a second after its last answer. Until then the operator launches a worker if it may.
+    async fn nothing_waits(&self) -> Result<bool> {
+        let leases = self.leases.list(&ListParams::default()).await?;
+        Ok(leases.iter().filter_map(|lease| lease.annotations().get(WAITING)).all(|images| images == "0"))
     }
 
     async fn cloudsim<T: DeserializeOwned>(&self, what: &str) -> Result<T> {

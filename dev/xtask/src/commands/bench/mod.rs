@@ -109,9 +109,11 @@ pub(super) async fn run(paths: &Paths, args: BenchArgs) -> Result<()> {
 
 /// Each as a process of its own, as a person runs it: what one leaves in memory is not measured with the next.
 async fn all(args: &AllArgs) -> Result<()> {
+    // Before one of them builds it anew: Linux then says that the file is deleted.
+    let own = std::env::current_exe()?;
     for name in ALL {
         line(format!("\n== cargo xtask bench {name} --docs"));
-        let mut bench = Command::new(std::env::current_exe()?);
+        let mut bench = Command::new(&own);
         bench.args(["bench", name, "--docs"]).args(args.of(name)).kill_on_drop(true);
         ensure!(bench.status().await?.success(), "bench {name} failed, as it says above; those before it are in docs/benchmarks.md");
     }
