@@ -124,13 +124,13 @@ impl Fleets {
         Ok(begun)
     }
 
-    /// Goes on to say it until that fails.
+    /// Goes on to say it, as gateways do while images wait, until that fails.
     pub(super) async fn keep_awake(&self, fleet: &Fleet) -> Error {
         loop {
+            tokio::time::sleep(RENEWED_EVERY).await;
             if let Err(error) = self.wake(fleet).await {
                 return error;
             }
-            tokio::time::sleep(RENEWED_EVERY).await;
         }
     }
 

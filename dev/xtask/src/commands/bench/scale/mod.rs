@@ -172,7 +172,11 @@ impl<'a> Bench<'a> {
         let seen = self.cloud.calls().await?;
         let woken =
             futures::future::try_join_all(fleets.iter().map(async |fleet| anyhow::Ok((fleet, self.fleets.wake(fleet).await?)))).await?;
-        let milliseconds = self.cloud.launches(seen, &woken).await?;
+        let keeping = futures::future::select_all(fleets.iter().map(|fleet| Box::pin(self.fleets.keep_awake(fleet))));
+        let milliseconds = tokio::select! {
+            launched = self.cloud.launches(seen, &woken) => launched?,
+            (failed, ..) = keeping => return Err(failed),
+        };
         self.tell(format!("{} fleets were woken at once, and launched", fleets.len()));
         Ok(milliseconds)
     }
@@ -182,6 +186,7 @@ impl<'a> Bench<'a> {
         let fleet = &self.fleets.all()?[fleet];
         self.stack.kill_operator(&self.operator.name, nix::sys::signal::Signal::SIGTERM).await?;
         let (seen, started) = (self.cloud.calls().await?, jiff::Timestamp::now());
+        self.fleets.wake(fleet).await?;
         let keeping = self.fleets.keep_awake(fleet);
         let launched = async {
             self.stack.spawn_operator_with(&self.operator).await?;
