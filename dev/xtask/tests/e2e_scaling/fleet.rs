@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crds::ClassifierFleet;
+use crds::{ClassifierFleet, QueueInputs};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
@@ -102,9 +102,10 @@ impl Fleet<'_> {
         self.until(&format!("it wants {workers}"), |fleet| is_current(fleet) && desired(fleet) == workers).await
     }
 
-    /// Waits for a decision about so many visible messages, by the spec as it is.
+    /// Waits for a decision about so many visible messages, none of them in flight, by the spec as it is.
     pub async fn has_decided_on(&self, visible: i64) -> Arc<ClassifierFleet> {
-        self.until(&format!("it decided on {visible} messages"), |fleet| is_current(fleet) && self::visible(fleet) == Some(visible)).await
+        let sees = |fleet: &ClassifierFleet| queue(fleet).is_some_and(|queue| queue.visible == visible && queue.in_flight == 0);
+        self.until(&format!("it decided on {visible} messages"), |fleet| is_current(fleet) && sees(fleet)).await
     }
 
     /// The numbers that it wanted, one after another, from the first worker on.
@@ -161,7 +162,11 @@ pub fn desired(fleet: &ClassifierFleet) -> i32 {
 
 /// Visible messages, as last sampled.
 pub fn visible(fleet: &ClassifierFleet) -> Option<i64> {
-    Some(fleet.status.as_ref()?.decision.as_ref()?.inputs.queue?.visible)
+    Some(queue(fleet)?.visible)
+}
+
+fn queue(fleet: &ClassifierFleet) -> Option<QueueInputs> {
+    fleet.status.as_ref()?.decision.as_ref()?.inputs.queue
 }
 
 /// The sentences of its decision.
