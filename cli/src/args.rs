@@ -25,7 +25,7 @@ pub enum Command {
     /// Why a fleet has as many workers as it has; or, from a file, what would happen
     ///
     /// With NAME, prints the last decision of the operator as sentences, and decides again from the same inputs with the same code:
-    /// where the two differ it says so and exits with 1.
+    /// where the two differ it says so and exits with 1, unless the spec has changed since.
     ///
     /// With -f and --backlog, needs no cluster: checks the fleet as the API server would, and says what the operator would do.
     /// With -f alone, explains the decision in the file's status, as `kubectl get cfleet NAME -o yaml` saves it.

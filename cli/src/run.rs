@@ -66,7 +66,7 @@ fn from_file(file: &Path, situation: &Situation, output: Output) -> Result<bool>
 fn explained(fleets: &[ClassifierFleet], output: Output, now: Timestamp) -> Result<bool> {
     let explanations: Vec<Explanation> = fleets.iter().map(|fleet| Explanation::of(fleet, now)).collect();
     print(&explanations, output, |explanation| explain::text(explanation, Paint::for_stdout(), now))?;
-    Ok(explanations.iter().all(Explanation::agrees))
+    Ok(explanations.iter().all(Explanation::holds))
 }
 
 /// One thing as itself, several as a list.

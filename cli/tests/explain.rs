@@ -146,7 +146,7 @@ fn a_spec_that_changed_since_is_told() {
     changed.spec.workers.max = 4;
     changed.metadata.generation = Some(4);
     let explanation = Explanation::of(&changed, noon());
-    assert!(!explanation.agrees());
+    assert!(explanation.holds());
     insta::assert_snapshot!(explained(&changed));
 }
 
@@ -154,6 +154,7 @@ fn a_spec_that_changed_since_is_told() {
 fn other_reasons_to_differ() {
     let because = |fleet: &ClassifierFleet| Explanation::of(fleet, noon()).recomputed.unwrap().differs_because.join(" ");
     let wrong = with(decided(fleet(&[]), &inputs(30, 2)), |status| status.desired = 5);
+    assert!(!Explanation::of(&wrong, noon()).holds());
     assert!(because(&wrong).contains("another version"), "{}", because(&wrong));
     let mut paused = decided(fleet(&[]), &inputs(30, 2));
     paused.metadata.annotations = Some([(crds::annotation::PAUSED_REPLICAS.to_owned(), "1".to_owned())].into());

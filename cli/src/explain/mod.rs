@@ -78,10 +78,10 @@ impl Explanation {
         }
     }
 
-    /// The decision holds when it is made again.
+    /// The decision holds when it is made again, or is of a spec that has changed since.
     #[must_use]
-    pub fn agrees(&self) -> bool {
-        self.recomputed.as_ref().is_none_or(|recomputed| recomputed.agrees)
+    pub fn holds(&self) -> bool {
+        self.recomputed.as_ref().is_none_or(|recomputed| recomputed.agrees || recomputed.spec_changed)
     }
 }
 

@@ -75,7 +75,7 @@ impl Sheet {
     }
 
     fn recomputed(&mut self, recomputed: &Recomputed, desired: i32) {
-        let Recomputed { desired: again, agrees, steps, differs_because } = recomputed;
+        let Recomputed { desired: again, agrees, spec_changed, steps, differs_because } = recomputed;
         if *agrees {
             let line = format!(
                 "The same code makes {again} of these inputs and of the spec as it is now: {}.",
@@ -83,7 +83,10 @@ impl Sheet {
             );
             return self.section("Decided again", &[line]);
         }
-        let verdict = self.paint.paint(Tone::Bad, "it does not agree");
+        let verdict = match spec_changed {
+            true => self.paint.paint(Tone::Busy, "not decided yet"),
+            false => self.paint.paint(Tone::Bad, "it does not agree"),
+        };
         let mut lines =
             vec![format!("The same code makes {again} of these inputs and of the spec as it is now, not {desired}: {verdict}.")];
         lines.extend(differs_because.iter().cloned());

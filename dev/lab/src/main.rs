@@ -14,6 +14,9 @@ use lab::run::{Report, run};
 use lab::script::Script;
 use lab::shrink::shrink;
 
+/// Between two lines that say how far it is.
+const TELL_EVERY: u64 = 500;
+
 /// Runs the operator in virtual time against faults drawn by seeds, and checks what it promises.
 #[derive(Debug, Parser)]
 #[command(name = "lab", version)]
@@ -99,10 +102,9 @@ struct Sum {
 
 fn many(args: &Args) -> anyhow::Result<usize> {
     let jobs = args.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    // The next seed to run: whoever is free takes it.
-    let next = AtomicU64::new(args.from);
+    let progress = Progress { next: AtomicU64::new(args.from), done: AtomicU64::new(0), failed: AtomicU64::new(0) };
     let sums = thread::scope(|scope| {
-        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(|| share(args, &next))).collect();
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(|| share(args, &progress))).collect();
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(anyhow!("a run panicked")))).collect::<Vec<_>>()
     });
     let mut total = Sum::default();
@@ -113,11 +115,30 @@ fn many(args: &Args) -> anyhow::Result<usize> {
     Ok(total.failures)
 }
 
+/// How far all are.
+struct Progress {
+    /// The next seed to run: whoever is free takes it.
+    next: AtomicU64,
+    done: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Progress {
+    /// One more seed is done; says so now and then.
+    fn step(&self, args: &Args, fails: bool) {
+        let failed = self.failed.fetch_add(u64::from(fails), Ordering::Relaxed) + u64::from(fails);
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(TELL_EVERY) {
+            eprintln!("{done} of {} seeds, {failed} failed", args.seeds);
+        }
+    }
+}
+
 /// Runs seeds until there are no more.
-fn share(args: &Args, next: &AtomicU64) -> anyhow::Result<Sum> {
+fn share(args: &Args, progress: &Progress) -> anyhow::Result<Sum> {
     let (mut sum, end) = (Sum::default(), args.from + args.seeds);
     loop {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
+        let seed = progress.next.fetch_add(1, Ordering::Relaxed);
         if seed >= end {
             return Ok(sum);
         }
@@ -125,12 +146,13 @@ fn share(args: &Args, next: &AtomicU64) -> anyhow::Result<Sum> {
         let report = apart(&script)?;
         let broken = report.verdict.broken.clone();
         sum.add(&script, report);
+        progress.step(args, !broken.is_empty());
         if broken.is_empty() {
             continue;
         }
         sum.failures += 1;
         if args.fail_fast {
-            next.store(end, Ordering::Relaxed);
+            progress.next.store(end, Ordering::Relaxed);
         }
         fail(args, &script, &broken)?;
     }

@@ -4,7 +4,7 @@
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -25,7 +25,6 @@ pub async fn run(stack: &Stack, root: &Path, blocks: Vec<Block>) {
     let mut failed = Vec::new();
     let mut ran = 0;
     for block in blocks {
-        changes_are_taken(stack).await;
         let outcome = match block.mark.as_str() {
             "sh" => succeeds(shell(stack, folder.path(), &block.code)).await,
             "sh endless" => goes_on(shell(stack, folder.path(), &block.code)).await,
@@ -36,20 +35,6 @@ pub async fn run(stack: &Stack, root: &Path, blocks: Vec<Block>) {
     }
     assert!(ran > 10, "{ran}");
     assert!(failed.is_empty(), "{} of {ran} blocks failed:\n{}", failed.len(), failed.join("\n"));
-}
-
-/// What the block before changed: until the operator has taken it, `kubectl fleet explain` rightly says that the decision is of another
-/// spec, and fails. After a while the block says what is wrong.
-async fn changes_are_taken(stack: &Stack) {
-    let generations = ["get", "cfleet", "-A", "-o", "jsonpath={range .items[*]}{.metadata.generation}={.status.observedGeneration} {end}"];
-    let deadline = Instant::now() + A_WHILE;
-    while Instant::now() < deadline {
-        let said = stack.kubectl(&generations).await.unwrap_or_default();
-        if said.split_whitespace().all(|fleet| fleet.split_once('=').is_some_and(|(is, seen)| is == seen)) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 /// Files that the commands name.

@@ -22,7 +22,7 @@ pub(super) const REQUEST_QUEUE: &str = "bench-requests";
 pub(super) const OUTPUT_BUCKET: &str = "bench-out";
 const NAME: &str = "bench";
 /// Says in a gateway's Lease how many uploads wait.
-const WAITING: &str = "classifierfleet.dev/waiting";
+pub(super) const WAITING: &str = "classifierfleet.dev/waiting";
 
 /// Draining and ending a worker, or launching one. One that was launched for a backlog that was just gone stays for the minute that is
 /// paid for.

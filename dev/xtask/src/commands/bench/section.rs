@@ -86,8 +86,7 @@ fn command(args: impl Iterator<Item = String>) -> String {
         Some(name) if arg.starts_with('/') => name.to_string_lossy().into_owned(),
         _ => arg,
     };
-    let words: Vec<String> = ["cargo".to_owned(), "xtask".to_owned()].into_iter().chain(args.map(name)).collect();
-    words.join(" ")
+    format!("cargo xtask {}", args.map(name).collect::<Vec<_>>().join(" "))
 }
 
 /// Twelve digits, and whether the files differed: all but the page and its pictures, which the section before has changed.

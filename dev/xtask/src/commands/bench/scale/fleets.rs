@@ -12,6 +12,7 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
+use super::super::fleet::WAITING;
 use crate::progress::Progress;
 use crate::stack::Stack;
 
@@ -189,7 +190,7 @@ fn lease(fleet: &Fleet, name: &str, waiting: u32, at: Timestamp) -> Value {
         "metadata": {
             "name": name,
             "labels": {"app.kubernetes.io/managed-by": GATEWAY, "classifierfleet.dev/fleet": fleet.name},
-            "annotations": {"classifierfleet.dev/waiting": waiting.to_string(), "classifierfleet.dev/oldest": at.to_string()},
+            "annotations": {WAITING: waiting.to_string(), "classifierfleet.dev/oldest": at.to_string()},
         },
         "spec": {"leaseDurationSeconds": 15, "renewTime": at.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()},
     })
