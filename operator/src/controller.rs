@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crds::ClassifierFleet;
 use futures::StreamExt as _;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use kube::api::ListParams;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::{Controller, WatchStreamExt as _, reflector, watcher};
@@ -22,6 +22,8 @@ use crate::scope::events;
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 /// Between two looks whether the CRD is there.
 const UNKNOWN: Duration = Duration::from_secs(2);
+/// A fleet that is looked at before its gateway is known would be told to have none.
+const LISTED_WITHIN: Duration = Duration::from_secs(10);
 /// After the first failure; doubles up to [`RETRY_AT_MOST`], and a random half is taken off.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_AT_MOST: Duration = Duration::from_secs(60);
@@ -29,7 +31,12 @@ const RETRY_AT_MOST: Duration = Duration::from_secs(60);
 /// Reconciles whenever this operator leads, until `stop`; then lets the reconciles under way end.
 pub async fn run(operator: Arc<Operator>, mut leading: Leading, readiness: Readiness, stop: CancellationToken) {
     let apis: Vec<Api<ClassifierFleet>> = operator.scope.apis(&operator.kube);
-    if stop.run_until_cancelled(join_all(apis.iter().map(fleets_are_known))).await.is_none() {
+    let all_known = async {
+        join_all(apis.iter().map(fleets_are_known)).await;
+        // Who lists gateways slowly is not waited for: each of them wakes its fleet.
+        let _ = tokio::time::timeout(LISTED_WITHIN, join(operator.fleets.known(), operator.gateways.known())).await;
+    };
+    if stop.run_until_cancelled(all_known).await.is_none() {
         return;
     }
     // One that waits to lead is as ready as it can be: its Service and its roll-out must not wait for the leader's end.

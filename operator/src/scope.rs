@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crds::ClassifierFleet;
+use futures::future::join_all;
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::reflector::{self, Lookup, ObjectRef, Store};
@@ -74,6 +75,12 @@ where
             store
         };
         Self(apis.into_iter().map(watch).collect())
+    }
+
+    /// Returns once all that there were at the start are known.
+    pub async fn known(&self) {
+        // A watch that ended before was asked to stop.
+        let _ = join_all(self.0.iter().map(Store::wait_until_ready)).await;
     }
 
     /// All that are known.

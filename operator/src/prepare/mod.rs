@@ -6,6 +6,7 @@ mod clean_up;
 mod fault;
 pub mod gateway;
 pub mod image;
+mod inherited;
 pub mod names;
 pub mod owner;
 pub mod queues;
@@ -20,6 +21,7 @@ use kube::ResourceExt as _;
 
 use crate::clouds::Cloud;
 use crate::context::Operator;
+use crate::memory::Remembered;
 use crate::revision::Revision;
 
 pub use clean_up::clean_up;
@@ -122,18 +124,48 @@ impl Needs {
 }
 
 fn spread(uid: &str) -> SignedDuration {
-    let mut hasher = DefaultHasher::new();
-    uid.hash(&mut hasher);
-    SignedDuration::from_secs((hasher.finish() % SPREAD_SECONDS).cast_signed())
+    SignedDuration::from_secs((hash(uid) % SPREAD_SECONDS).cast_signed())
 }
 
-/// What the fleet needs, made unless it is known. What was well is not looked at again here, however long ago that was: no
-/// launch shall wait for that, see [`renew`].
+fn hash(uid: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    uid.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What the fleet needs, made unless it is known, or its status says that it was well when this operator began. What was well is not
+/// looked at again here, however long ago that was: no launch shall wait for that, see [`renew`].
 pub async fn prepare(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet, uid: &str, revision: &Revision, now: Timestamp) -> Needs {
     match known(operator, fleet, uid) {
         Some(needs) if needs.hold(uid, revision, now) || needs.were_well(revision) => needs,
+        None => match inherit(operator, cloud, fleet, uid, revision, now).await {
+            Some(needs) => needs,
+            None => make(operator, cloud, fleet, uid, revision, None, now).await,
+        },
         before => make(operator, cloud, fleet, uid, revision, before, now).await,
     }
+}
+
+/// What the operator before this one prepared, the first time that this one asks.
+async fn inherit(
+    operator: &Operator,
+    cloud: &Cloud,
+    fleet: &ClassifierFleet,
+    uid: &str,
+    revision: &Revision,
+    now: Timestamp,
+) -> Option<Needs> {
+    let knows_better = |remembered: &mut Remembered| remembered.prepared || remembered.disturbed > 0;
+    let gateway = operator.gateways.get(&fleet.namespace().unwrap_or_default(), &gateway::name(fleet));
+    if operator.memory.with(uid, knows_better) || gateway.is_none() {
+        return None;
+    }
+    let needs = inherited::needs(cloud, fleet, uid, revision, operator.fleets.state().len(), now).await?;
+    operator.memory.with(uid, |remembered| {
+        remembered.needs = Some(needs.clone()).filter(|_| !knows_better(remembered));
+        remembered.quiet_since = inherited::quiet_since(fleet);
+    });
+    Some(needs)
 }
 
 /// Looks again at what the fleet needs and puts it right, if it is time.
@@ -161,19 +193,13 @@ async fn make(
     let (disturbed, again) =
         operator.memory.with(uid, |remembered| (remembered.disturbed, std::mem::replace(&mut remembered.prepared, true)));
     let (failures, known) = before.as_ref().map(|needs| (needs.failures, needs.known.clone())).unwrap_or_default();
-    let written = if again { None } else { written_version(fleet, revision) };
+    let written = if again { None } else { inherited::written_version(fleet, revision) };
     let needs = afresh(operator, cloud, fleet, revision, known, written, now).await.counted(failures);
     for fault in needs.faults().filter(|fault| before.as_ref().is_none_or(|before| before.faults().all(|known| known != *fault))) {
         tracing::warn!(fleet = fleet.name_any(), namespace = fleet.namespace(), reason = fault.reason, "{}", fault.message);
     }
     operator.memory.with(uid, |remembered| remembered.needs = Some(needs.clone()).filter(|_| remembered.disturbed == disturbed));
     needs
-}
-
-/// What the status has for the version of the launch template, for an operator that has just begun: with a thousand fleets, to ask EC2
-/// for each takes a minute at its pace. Should the template be gone, the launch tells, and it is made again.
-fn written_version(fleet: &ClassifierFleet, revision: &Revision) -> Option<i64> {
-    fleet.status.as_ref()?.rollout.as_ref()?.version_for(revision.name())
 }
 
 async fn afresh(

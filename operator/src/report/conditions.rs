@@ -8,7 +8,7 @@ use plan::{Alarm, LimitedBy, Plan};
 
 use crate::act::Outcome;
 use crate::observe::Observation;
-use crate::prepare::{Fault, Needs};
+use crate::prepare::{Fault, Needs, gateway};
 
 /// What conditions are made from.
 pub struct Facts<'a> {
@@ -90,7 +90,7 @@ fn gateway_ready(fleet: &ClassifierFleet, facts: &Facts) -> Finding {
     let message = format!("{ready} of {wanted} gateway replicas are ready.");
     match ready >= wanted {
         true => Finding::new(condition::GATEWAY_READY, true, "ReplicasReady", message),
-        false => Finding::new(condition::GATEWAY_READY, false, "GatewayNotReady", message + &secrets(fleet)),
+        false => Finding::new(condition::GATEWAY_READY, false, gateway::NOT_READY, message + &secrets(fleet)),
     }
 }
 

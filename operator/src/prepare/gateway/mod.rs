@@ -23,6 +23,9 @@ use crate::revision::ENDPOINT_VARIABLES;
 
 pub use objects::name;
 
+/// Reason of a gateway that is as it should be, but whose pods do not all run.
+pub const NOT_READY: &str = "GatewayNotReady";
+
 /// Makes all objects of the gateway what they should be.
 pub async fn ensure(operator: &Operator, cloud: &Cloud, fleet: &ClassifierFleet) -> Result<(), Fault> {
     let (namespace, uid) = (fleet.namespace().unwrap_or_default(), fleet.uid().unwrap_or_default());

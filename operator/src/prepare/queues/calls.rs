@@ -11,7 +11,7 @@ use crate::prepare::owner::Tags;
 const REASON: &str = "QueueUnavailable";
 
 /// The URL of a queue; none when there is no such queue.
-pub(super) async fn url(sqs: &Client, name: &str) -> Result<Option<String>, Fault> {
+pub(in crate::prepare) async fn url(sqs: &Client, name: &str) -> Result<Option<String>, Fault> {
     match sqs.get_queue_url().queue_name(name).send().await {
         Ok(answer) => answer.queue_url.map(Some).ok_or_else(|| silent(name, "URL")),
         Err(error) if is_missing(&error) => Ok(None),

@@ -7,6 +7,8 @@
 mod calls;
 pub mod settings;
 
+pub(super) use calls::url;
+
 use std::collections::BTreeMap;
 
 use aws_sdk_sqs::Client;
