@@ -5,7 +5,7 @@ use crds::{ClassifierFleet, ClassifierFleetStatus, condition};
 use jiff::{SignedDuration, Timestamp};
 
 use super::gateway::NOT_READY;
-use super::queues::{self, Urls};
+use super::queues;
 use super::{KEPT, Known, Needs, SPREAD_SECONDS, hash};
 use crate::clouds::Cloud;
 use crate::revision::Revision;
@@ -41,7 +41,7 @@ pub(super) async fn needs(
         template_version: Ok(version),
         gateway: Ok(()),
         // Whose they are is asked when they are looked at.
-        known: Known { urls: Urls::new(), ..Known::default() },
+        known: Known::default(),
     })
 }
 
